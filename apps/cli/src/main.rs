@@ -1,0 +1,2 @@
+//! The `forgehold` command line.
+fn main() {}

@@ -1,0 +1,16 @@
+//! The domain of Forgehold.
+pub mod attempt;
+pub mod event;
+pub mod host;
+pub mod ids;
+pub mod inventory;
+pub mod license;
+pub mod listing;
+pub mod organization;
+pub mod ports;
+pub mod schedule;
+pub mod secret;
+pub mod sync;
+pub mod text;
+pub mod token;
+pub mod words;

@@ -1,0 +1,1 @@
+//! Why a repository is or is not licensed, in words.

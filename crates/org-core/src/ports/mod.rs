@@ -1,0 +1,62 @@
+//! What the use cases need of the outside world: small object-safe traits, one per capability.
+//!
+//! The comment on each trait is the contract that an implementer must keep; the suites in `testing::contract` hold it to that. Errors are
+//! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
+
+mod environment;
+mod host;
+mod licensing;
+mod stores;
+mod vault;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use environment::{Clock, IdSource, Timer};
+pub use host::{
+    Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,
+    ProbeStepKind, VcsHost, VcsIdentity, VcsListing, VcsProbe,
+};
+pub use licensing::{EntitlementError, Entitlements};
+pub use stores::{
+    Applied, AttemptStore, Claim, ClaimRequest, EventFilter, EventStore, InventoryCounts,
+    InventoryStore, LicenseStore, OrganizationChange, OrganizationStore, Page, PoolSummary,
+    PresenceFilter, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError,
+    SyncStore,
+};
+pub use vault::{SecretVault, VaultError, VaultHealth};
+
+/// Every port, wired. Cloning shares them.
+#[derive(Clone)]
+pub struct Ports {
+    /// The hosts of the one service that this release knows.
+    pub host: Arc<dyn VcsHost>,
+    /// The password manager.
+    pub vault: Arc<dyn SecretVault>,
+    /// Organizations.
+    pub organizations: Arc<dyn OrganizationStore>,
+    /// Connection attempts.
+    pub attempts: Arc<dyn AttemptStore>,
+    /// Groups and repositories.
+    pub inventory: Arc<dyn InventoryStore>,
+    /// Syncs.
+    pub syncs: Arc<dyn SyncStore>,
+    /// The license pool.
+    pub licenses: Arc<dyn LicenseStore>,
+    /// How many seats there are.
+    pub entitlements: Arc<dyn Entitlements>,
+    /// The history.
+    pub events: Arc<dyn EventStore>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Waiting.
+    pub timer: Arc<dyn Timer>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").finish_non_exhaustive()
+    }
+}

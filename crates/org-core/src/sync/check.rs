@@ -1,0 +1,1 @@
+//! Reads any plan with other eyes before it is applied.
