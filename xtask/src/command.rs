@@ -6,7 +6,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,6 +24,8 @@ pub(crate) struct Cmd {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    hidden: Vec<&'static str>,
+    input: Option<String>,
     dir: PathBuf,
     limit: Option<Duration>,
 }
@@ -42,6 +44,9 @@ impl Cmd {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            // `cargo run` sets these for this program.
+            hidden: vec!["CARGO_PKG_", "CARGO_MANIFEST_"],
+            input: None,
             dir: dir.to_owned(),
             limit: None,
         }
@@ -71,6 +76,18 @@ impl Cmd {
     pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env
             .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Hands `input` over on standard input, which is empty otherwise.
+    pub(crate) fn input(mut self, input: &str) -> Self {
+        self.input = Some(input.to_owned());
+        self
+    }
+
+    /// Hides the variables of this process whose names start with `prefix`.
+    pub(crate) fn without_env(mut self, prefix: &'static str) -> Self {
+        self.hidden.push(prefix);
         self
     }
 
@@ -133,9 +150,13 @@ impl Cmd {
     }
 
     fn spawn(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {
-        self.command(stdout, stderr)
-            .spawn()
-            .with_context(|| format!("cannot start `{self}`"))
+        let spawned = self.command(stdout, stderr).spawn();
+        let mut child = spawned.with_context(|| format!("cannot start `{self}`"))?;
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), &self.input) {
+            // A program that does not want its input says so itself.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        Ok(child)
     }
 
     fn command(&self, stdout: Stdio, stderr: Stdio) -> Command {
@@ -146,7 +167,7 @@ impl Cmd {
         let mut command = Command::new(&self.program);
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
-            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            if self.hidden.iter().any(|prefix| name.starts_with(prefix)) {
                 command.env_remove(&*name);
             }
         }
@@ -154,7 +175,11 @@ impl Cmd {
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.dir)
-            .stdin(Stdio::null())
+            .stdin(if self.input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(stdout)
             .stderr(stderr);
         if self.limit.is_some() {
@@ -244,16 +269,26 @@ mod tests {
     fn a_command_within_its_limit_ends_by_itself() {
         assert!(
             shell("true")
-                .limit(Some(Duration::from_secs(600)))
+                .limit(Some(Duration::from_mins(10)))
                 .run()
                 .unwrap()
         );
         assert!(
             !shell("false")
-                .limit(Some(Duration::from_secs(600)))
+                .limit(Some(Duration::from_mins(10)))
                 .run()
                 .unwrap()
         );
+    }
+
+    #[test]
+    fn a_command_gets_its_input_and_nothing_else() {
+        let counted = shell("test \"$(cat)\" = secret")
+            .input("secret")
+            .run()
+            .unwrap();
+        assert!(counted);
+        assert!(shell("test -z \"$(cat)\"").run().unwrap());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a check has to say: where, what is wrong, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use anyhow::{Result, bail};
 
@@ -38,10 +38,11 @@ impl fmt::Display for Finding {
 
 /// All findings, one after the other.
 pub(crate) fn listing(findings: &[Finding]) -> String {
-    findings
-        .iter()
-        .map(|finding| format!("{finding}\n"))
-        .collect()
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "{finding}");
+    }
+    text
 }
 
 /// Prints the findings; any of them is a failure.

@@ -244,15 +244,15 @@ mod tests {
 
     fn paths(text: &str) -> String {
         let source = RustSource::parse(text).unwrap();
-        let line = |seen: &Seen<Vec<String>>| {
-            let test = if seen.in_test { " (test)" } else { "" };
-            format!("{}: {}{test}\n", seen.line, seen.value.join("::"))
+        let shown = |seen: &Seen<Vec<String>>| {
+            let mark = if seen.in_test { " (test)" } else { "" };
+            format!("{}: {}{mark}\n", seen.line, seen.value.join("::"))
         };
         source
             .paths
             .iter()
             .filter(|seen| seen.value.len() > 1)
-            .map(line)
+            .map(shown)
             .collect()
     }
 
@@ -301,12 +301,12 @@ mod tests {
     #[test]
     fn macros_strings_attributes_and_modules_are_seen() {
         let source = RustSource::parse(
-            r##"
+            r#"
             //! A doc comment is no string.
             mod other;
             #[ignore = "later"]
-            fn f() { println!("{}", r#"raw "text""#); std::eprintln!(); 'a'; 1 != 2; }
-            "##,
+            fn f() { println!("{}", r"raw \d"); std::eprintln!(); 'a'; 1 != 2; }
+            "#,
         )
         .unwrap();
         let values = |list: &[Seen<String>]| {
@@ -316,7 +316,7 @@ mod tests {
                 .join(" | ")
         };
         assert_eq!(values(&source.macros), "println | eprintln");
-        assert_eq!(values(&source.strings), r##""{}" | r#"raw "text""#"##);
+        assert_eq!(values(&source.strings), r#""{}" | r"raw \d""#);
         assert_eq!(values(&source.modules), "other");
         assert!(values(&source.attributes).ends_with(r#"ignore="later""#));
     }

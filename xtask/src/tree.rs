@@ -80,7 +80,9 @@ impl Tree {
 
 impl File {
     pub(crate) fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        Path::new(&self.path)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
     }
 
     /// The folder in which the modules lie that this file declares.

@@ -1,12 +1,17 @@
 //! What a person reads: lines on standard output, headings, durations.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// Writes one line to standard output. A reader that has gone away is no reason to fail.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Writes one line to standard error.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Starts a new part of the output.
@@ -73,9 +78,9 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (cell, (width, number)) in row.iter().zip(&shapes) {
             if *number {
-                line.push_str(&format!("{cell:>width$}  "));
+                let _ = write!(line, "{cell:>width$}  ");
             } else {
-                line.push_str(&format!("{cell:<width$}  "));
+                let _ = write!(line, "{cell:<width$}  ");
             }
         }
         text.push_str(line.trim_end());

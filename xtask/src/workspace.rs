@@ -20,6 +20,8 @@ pub(crate) fn root() -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// Where cargo builds: `target`, unless the environment says otherwise.
+    pub(crate) target: PathBuf,
     pub(crate) packages: Vec<Package>,
 }
 
@@ -34,6 +36,7 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) features: Vec<String>,
     pub(crate) examples: Vec<String>,
+    pub(crate) benches: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -72,18 +75,18 @@ impl Workspace {
             .map(|package| Package::from_json(&root, package))
             .collect::<Result<Vec<_>>>()?;
         packages.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { root, packages })
+        let target = json["target_directory"]
+            .as_str()
+            .context("cargo metadata names no target folder")?;
+        Ok(Self {
+            root,
+            target: target.into(),
+            packages,
+        })
     }
 
     pub(crate) fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
-    }
-
-    /// The crates we ship; everything but the automation.
-    pub(crate) fn product(&self) -> impl Iterator<Item = &Package> {
-        self.packages
-            .iter()
-            .filter(|package| package.name != "xtask")
     }
 }
 
@@ -96,10 +99,12 @@ impl Package {
         let manifest = PathBuf::from(text("manifest_path")?);
         let dir = manifest.parent().context("a manifest lies in no folder")?;
         let dir = dir.strip_prefix(root).unwrap_or(dir);
-        let examples = array(&json["targets"])
-            .filter(|target| array(&target["kind"]).any(|kind| kind == "example"))
-            .filter_map(|target| target["name"].as_str().map(str::to_owned))
-            .collect();
+        let targets = |kind: &str| -> Vec<String> {
+            array(&json["targets"])
+                .filter(|target| array(&target["kind"]).any(|of| of == kind))
+                .filter_map(|target| target["name"].as_str().map(str::to_owned))
+                .collect()
+        };
         Ok(Self {
             name: text("name")?,
             dir: dir.to_string_lossy().replace('\\', "/"),
@@ -116,7 +121,8 @@ impl Package {
                 .as_object()
                 .map(|features| features.keys().cloned().collect())
                 .unwrap_or_default(),
-            examples,
+            examples: targets("example"),
+            benches: targets("bench"),
         })
     }
 }

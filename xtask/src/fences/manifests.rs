@@ -132,7 +132,7 @@ fn sections(manifest: &str) -> BTreeMap<String, Vec<&str>> {
             .strip_prefix('[')
             .and_then(|line| line.split(']').next())
         {
-            current = section.trim_start_matches('[').to_owned();
+            section.trim_start_matches('[').clone_into(&mut current);
             sections.entry(current.clone()).or_default();
         } else if !line.is_empty() && !line.starts_with('#') {
             sections.entry(current.clone()).or_default().push(line);

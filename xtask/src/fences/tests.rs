@@ -85,11 +85,12 @@ unsafe_code = "forbid"
 
     fn package(&self, dir: &str, dependencies: &[&str], dev: &[&str]) {
         let name = dir.rsplit('/').next().unwrap();
-        let lines = |names: &[&str]| -> String {
-            names
+        let lines = |names: &[&str]| {
+            let lines: Vec<String> = names
                 .iter()
                 .map(|name| format!("{name}.workspace = true\n"))
-                .collect()
+                .collect();
+            lines.concat()
         };
         self.write(
             &format!("{dir}/Cargo.toml"),

@@ -1,6 +1,7 @@
 //! The rules of the tree, one function each.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use crate::finding::Finding;
 use crate::rust_source::RustSource;
@@ -29,7 +30,11 @@ pub(super) fn whitespace(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         // Recorded output is kept as it was; licenses are kept as they were published.
-        if file.path.ends_with(".snap") || file.path.starts_with("LICENSE-") {
+        if Path::new(&file.path)
+            .extension()
+            .is_some_and(|extension| extension == "snap")
+            || file.path.starts_with("LICENSE-")
+        {
             continue;
         }
         for (number, line) in numbered(file) {
@@ -227,6 +232,10 @@ pub(super) fn forgotten_tests(tree: &Tree) -> Vec<Finding> {
         let Some((package, inside)) = file.path.split_once("/tests/") else {
             continue;
         };
+        // Unit tests may have a folder `tests` of their own.
+        if package.contains("/src") {
+            continue;
+        }
         let Some(name) = inside.strip_prefix("it/") else {
             if !inside.contains('/') {
                 findings.push(Finding::new(

@@ -118,6 +118,7 @@ fn no_test_file_is_forgotten() {
         ("crates/a/tests/it/support/mod.rs", ""),
         ("crates/a/tests/it/support/deep.rs", ""),
         ("crates/a/tests/second.rs", ""),
+        ("crates/a/src/plan/tests/cases.rs", ""),
     ];
     insta::assert_snapshot!(found(rules::forgotten_tests, &files), @"
     crates/a/tests/it/lost.rs: a test file that no binary includes, so it never runs
