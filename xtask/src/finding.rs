@@ -52,5 +52,6 @@ pub(crate) fn report(check: &str, findings: &[Finding]) -> Result<()> {
         return Ok(());
     }
     ui::say(listing(findings));
-    bail!("{check}: {} broken", findings.len());
+    let plural = if findings.len() == 1 { "" } else { "s" };
+    bail!("{} finding{plural}", findings.len());
 }

@@ -31,7 +31,11 @@ pub(super) fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
             used.insert(name);
         }
     }
-    for name in declared.difference(&used) {
+    // A crate of ours may be declared before anybody uses it.
+    for name in declared
+        .difference(&used)
+        .filter(|name| workspace.package(name).is_none())
+    {
         findings.push(Finding::new(
             "Cargo.toml",
             format!("`{name}` is in [workspace.dependencies], but no crate uses it"),
