@@ -30,12 +30,13 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn from_environment(root: &Path) -> Result<Self> {
-        let gitlab_data = env::var_os(GITLAB_DATA).map(PathBuf::from);
-        if let Some(folder) = gitlab_data.as_ref().filter(|folder| !folder.is_dir()) {
-            bail!(
-                "{GITLAB_DATA} names {}, which is no folder",
-                folder.display()
-            );
+        let mut gitlab_data = env::var_os(GITLAB_DATA).map(PathBuf::from);
+        if let Some(folder) = &mut gitlab_data {
+            if !folder.is_dir() {
+                bail!("{GITLAB_DATA} names {}, which is no folder", folder.display());
+            }
+            // Tests run in the folder of their crate, where a relative path leads elsewhere.
+            *folder = folder.canonicalize()?;
         }
         Ok(Self {
             root: root.to_owned(),
