@@ -1,5 +1,6 @@
 //! The domain of Forgehold.
 pub mod attempt;
+pub mod draft;
 pub mod event;
 pub mod host;
 pub mod ids;
@@ -13,4 +14,5 @@ pub mod secret;
 pub mod sync;
 pub mod text;
 pub mod token;
+pub mod use_cases;
 pub mod words;

@@ -86,7 +86,7 @@ pub struct SyncPlan {
     pub repositories: Vec<RepositoryChange>,
     /// What happens to groups, in the order of their ids.
     pub groups: Vec<GroupChange>,
-    /// Licenses whose reason is put down anew without a change of seats.
+    /// What it wishes from the license pool; who gets a seat is decided apart, on one moment of the pool.
     pub seats: SeatWishes,
     /// What the listing lacks, and what the host would not confirm.
     pub missing: Vec<MissingPart>,

@@ -1,0 +1,514 @@
+//! The form as a person filled it in, and what it becomes once every field makes sense.
+//!
+//! All mistakes are found at once, each at its field, before anything goes on the network.
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+use crate::host::{HostUrl, PlainHttp, Service};
+use crate::ids::DeviceId;
+use crate::listing::{GroupScope, PersonalNamespace, Scope};
+use crate::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
+use crate::schedule::{
+    CronSchedule, DailyTimes, Interval, Schedule, TimeOfDay, Weekdays, WeekdaysError, Zone,
+};
+use crate::text::{GroupPath, Login, OrganizationName, SecretName};
+
+/// The most groups that a scope may name.
+pub const MAX_GROUPS: usize = 100;
+
+/// A field of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The name of the organization.
+    Name,
+    /// The kind of host.
+    Service,
+    /// The address of the host.
+    Host,
+    /// The login that the token belongs to.
+    Login,
+    /// The access token, or the secret that holds it.
+    Token,
+    /// The chosen groups.
+    Groups,
+    /// Whether the personal namespace is covered.
+    Personal,
+    /// Which kind of schedule.
+    Schedule,
+    /// The interval between syncs.
+    Every,
+    /// The times of day.
+    At,
+    /// The time zone.
+    Zone,
+    /// The days of the week.
+    Weekdays,
+    /// The cron expression.
+    Cron,
+    /// The default device.
+    Device,
+}
+
+impl Field {
+    /// The name that messages use; entry points show their own label beside it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Service => "service",
+            Self::Host => "host",
+            Self::Login => "login",
+            Self::Token => "token",
+            Self::Groups => "group",
+            Self::Personal => "personal",
+            Self::Schedule => "schedule",
+            Self::Every => "sync-every",
+            Self::At => "sync-at",
+            Self::Zone => "zone",
+            Self::Weekdays => "weekdays",
+            Self::Cron => "sync-cron",
+            Self::Device => "device",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A mistake at one field, with what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where.
+    pub field: Field,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl FieldError {
+    /// A mistake at `field`.
+    pub fn new(field: Field, message: impl fmt::Display) -> Self {
+        Self {
+            field,
+            message: message.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// Where the access token comes from, as typed.
+#[derive(Debug, Clone, Default)]
+pub enum TokenDraft {
+    /// Nothing was said.
+    #[default]
+    Missing,
+    /// The name of a secret in the password manager.
+    Secret(String),
+    /// The token itself; it is stored only once the host has accepted it.
+    Value(SecretString),
+}
+
+/// When to synchronize, as typed. Fields that belong to another kind than the chosen one are a mistake, so that nothing is silently ignored.
+#[derive(Debug, Clone, Default)]
+pub struct ScheduleDraft {
+    /// The interval, such as `6h`.
+    pub every: Option<String>,
+    /// The times of day, such as `06:00,18:00`.
+    pub at: Option<String>,
+    /// The cron expression.
+    pub cron: Option<String>,
+    /// Only when a person asks.
+    pub manual: bool,
+    /// The time zone of times and cron.
+    pub zone: Option<String>,
+    /// The days of the week for times.
+    pub weekdays: Option<String>,
+}
+
+/// What happens when nobody says when to synchronize.
+pub const DEFAULT_INTERVAL: &str = "6h";
+
+impl ScheduleDraft {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            every,
+            at,
+            cron,
+            manual,
+            zone,
+            weekdays,
+        } = self;
+        !manual
+            && [every, at, cron, zone, weekdays]
+                .iter()
+                .all(|text| text.is_none())
+    }
+
+    /// The schedule, or every mistake.
+    pub fn parse(&self) -> Result<Schedule, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let chosen: Vec<Field> = [
+            (self.every.is_some(), Field::Every),
+            (self.at.is_some(), Field::At),
+            (self.cron.is_some(), Field::Cron),
+            (self.manual, Field::Schedule),
+        ]
+        .into_iter()
+        .filter_map(|(chosen, field)| chosen.then_some(field))
+        .collect();
+        if chosen.len() > 1 {
+            let message = "choose one of an interval, times of day, a cron expression and manual";
+            return Err(vec![FieldError::new(Field::Schedule, message)]);
+        }
+        let timed = self.at.is_some() || self.cron.is_some();
+        let zone = self.zone.as_deref().map(str::parse::<Zone>);
+        match &zone {
+            Some(Err(error)) => errors.push(FieldError::new(Field::Zone, error)),
+            Some(Ok(_)) if !timed => {
+                let message = "a time zone goes with times of day or a cron expression only";
+                errors.push(FieldError::new(Field::Zone, message));
+            }
+            _ => {}
+        }
+        let zone = zone.and_then(Result::ok).unwrap_or(Zone::UTC);
+        let weekdays = self.weekdays.as_deref().map(str::parse::<Weekdays>);
+        if let Some(Err(error)) = &weekdays {
+            errors.push(FieldError::new(Field::Weekdays, error));
+        } else if weekdays.is_some() && self.at.is_none() {
+            let message = "days of the week go with times of day only";
+            errors.push(FieldError::new(Field::Weekdays, message));
+        }
+        let weekdays = weekdays
+            .and_then(Result::<_, WeekdaysError>::ok)
+            .unwrap_or(Weekdays::ALL);
+        let mut keep = |field, result: Result<Schedule, String>| match result {
+            Ok(schedule) => Some(schedule),
+            Err(message) => {
+                errors.push(FieldError { field, message });
+                None
+            }
+        };
+        let schedule = if let Some(at) = &self.at {
+            keep(Field::At, parse_times(at, zone, weekdays))
+        } else if let Some(cron) = &self.cron {
+            let parsed = CronSchedule::parse(cron, zone);
+            keep(
+                Field::Cron,
+                parsed
+                    .map(Schedule::Cron)
+                    .map_err(|error| error.to_string()),
+            )
+        } else if self.manual {
+            Some(Schedule::Manual)
+        } else {
+            let parsed = Interval::parse(self.every.as_deref().unwrap_or(DEFAULT_INTERVAL));
+            keep(
+                Field::Every,
+                parsed
+                    .map(Schedule::Every)
+                    .map_err(|error| error.to_string()),
+            )
+        };
+        match schedule {
+            Some(schedule) if errors.is_empty() => Ok(schedule),
+            _ => Err(errors),
+        }
+    }
+}
+
+fn parse_times(text: &str, zone: Zone, weekdays: Weekdays) -> Result<Schedule, String> {
+    let times = text
+        .split(',')
+        .map(|time| time.trim().parse::<TimeOfDay>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| error.to_string())?;
+    DailyTimes::new(times, zone, weekdays)
+        .map(Schedule::At)
+        .map_err(|error| error.to_string())
+}
+
+/// The settings of the form, as typed.
+#[derive(Debug, Clone)]
+pub struct SettingsDraft {
+    /// The paths of the chosen groups; none means all groups.
+    pub groups: Vec<String>,
+    /// Whether the personal namespace is covered; when nobody says, it is for all groups and not for chosen ones.
+    pub personal: Option<PersonalNamespace>,
+    /// Whether groups are inventory of their own.
+    pub protect_groups: GroupProtection,
+    /// Whether new repositories get a license by themselves.
+    pub auto_license: AutoLicense,
+    /// What happens to those that the connecting sync finds.
+    pub license_existing: ExistingRepositories,
+    /// When the list is synchronized.
+    pub schedule: ScheduleDraft,
+    /// The id of the default device; none means the embedded one.
+    pub device: Option<String>,
+}
+
+/// What the form shows before a person touches it.
+impl Default for SettingsDraft {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            personal: None,
+            protect_groups: GroupProtection::Off,
+            auto_license: AutoLicense::Off,
+            license_existing: ExistingRepositories::None,
+            schedule: ScheduleDraft::default(),
+            device: None,
+        }
+    }
+}
+
+impl SettingsDraft {
+    /// The settings, or every mistake.
+    pub fn parse(&self) -> Result<Settings, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let scope = keep_all(&mut errors, self.parse_scope());
+        let schedule = keep_all(&mut errors, self.schedule.parse());
+        let default_device = match self.device.as_deref().map(str::trim) {
+            None | Some("" | "embedded") => Some(DeviceId::EMBEDDED),
+            Some(text) if text.parse() == Ok(DeviceId::EMBEDDED) => Some(DeviceId::EMBEDDED),
+            Some(text) => {
+                let message = format!("there is no device `{text}`; the only one is `embedded`");
+                errors.push(FieldError {
+                    field: Field::Device,
+                    message,
+                });
+                None
+            }
+        };
+        match (scope, schedule, default_device) {
+            (Some(scope), Some(schedule), Some(default_device)) => Ok(Settings {
+                scope,
+                protect_groups: self.protect_groups,
+                auto_license: self.auto_license,
+                license_existing: self.license_existing,
+                schedule,
+                default_device,
+            }),
+            _ => Err(errors),
+        }
+    }
+
+    /// The scope, or every mistake.
+    pub fn parse_scope(&self) -> Result<Scope, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let mut paths: Vec<GroupPath> = Vec::new();
+        for text in &self.groups {
+            match text.parse::<GroupPath>() {
+                Ok(path) => match paths.iter().find(|known| known.overlaps(&path)) {
+                    Some(known) if known.matches(path.as_str()) => {
+                        let message = format!("`{path}` was chosen twice; leave one of them out");
+                        errors.push(FieldError {
+                            field: Field::Groups,
+                            message,
+                        });
+                    }
+                    Some(known) => {
+                        let message = format!(
+                            "of `{known}` and `{path}` one lies inside the other; leave the inner one out"
+                        );
+                        errors.push(FieldError {
+                            field: Field::Groups,
+                            message,
+                        });
+                    }
+                    None => paths.push(path),
+                },
+                Err(error) => errors.push(FieldError::new(Field::Groups, error)),
+            }
+        }
+        if self.groups.len() > MAX_GROUPS {
+            let message = format!("at most {MAX_GROUPS} groups can be chosen");
+            errors.push(FieldError {
+                field: Field::Groups,
+                message,
+            });
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let groups = if paths.is_empty() {
+            GroupScope::All
+        } else {
+            GroupScope::Chosen(paths)
+        };
+        let personal = self.personal.unwrap_or(match groups {
+            GroupScope::All => PersonalNamespace::Included,
+            GroupScope::Chosen(_) => PersonalNamespace::Excluded,
+        });
+        Ok(Scope { groups, personal })
+    }
+}
+
+/// The whole form, as typed.
+#[derive(Debug, Clone)]
+pub struct OrganizationDraft {
+    /// The name; none means one made from the scope or the login.
+    pub name: Option<String>,
+    /// The kind of host.
+    pub service: String,
+    /// The address of the host.
+    pub host: String,
+    /// Whether the person allows plain http to another machine.
+    pub plain_http: PlainHttp,
+    /// The login that the token belongs to.
+    pub login: String,
+    /// The token.
+    pub token: TokenDraft,
+    /// The settings.
+    pub settings: SettingsDraft,
+}
+
+impl Default for OrganizationDraft {
+    fn default() -> Self {
+        Self {
+            name: None,
+            service: Service::Gitlab.to_string(),
+            host: HostUrl::GITLAB_COM.to_owned(),
+            plain_http: PlainHttp::LoopbackOnly,
+            login: String::new(),
+            token: TokenDraft::Missing,
+            settings: SettingsDraft::default(),
+        }
+    }
+}
+
+/// Where the access token comes from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// A secret in the password manager.
+    Secret(SecretName),
+    /// The token itself.
+    Value(SecretString),
+}
+
+/// The form once every field makes sense.
+#[derive(Debug, Clone)]
+pub struct ValidDraft {
+    /// The name.
+    pub name: OrganizationName,
+    /// The kind of host.
+    pub service: Service,
+    /// The host.
+    pub host: HostUrl,
+    /// The login that the token belongs to.
+    pub login: Login,
+    /// The token.
+    pub token: TokenSource,
+    /// The settings.
+    pub settings: Settings,
+}
+
+/// The longest token that anybody issues, with room to spare.
+const MAX_TOKEN: usize = 4096;
+
+/// Where the token is, or what is wrong with it. The message never repeats the token.
+pub fn parse_token(draft: &TokenDraft) -> Result<TokenSource, FieldError> {
+    use secrecy::ExposeSecret;
+
+    let refuse = |message: &str| Err(FieldError::new(Field::Token, message));
+    match draft {
+        TokenDraft::Missing => refuse(
+            "there is no access token; name a secret of the password manager, or give the token on standard input",
+        ),
+        TokenDraft::Secret(name) => match name.parse() {
+            Ok(name) => Ok(TokenSource::Secret(name)),
+            Err(error) => Err(FieldError::new(Field::Token, error)),
+        },
+        TokenDraft::Value(value) => {
+            let token = value.expose_secret().trim();
+            if token.is_empty() {
+                refuse("the access token is empty")
+            } else if token.len() > MAX_TOKEN {
+                refuse("the access token is too long; give the token alone")
+            } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                refuse(
+                    "the access token has white space or other characters that no token has; give the token alone",
+                )
+            } else {
+                Ok(TokenSource::Value(SecretString::from(token.to_owned())))
+            }
+        }
+    }
+}
+
+impl OrganizationDraft {
+    /// The form with every field parsed, or every mistake.
+    pub fn validate(&self) -> Result<ValidDraft, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let service = keep(&mut errors, Field::Service, self.service.parse::<Service>());
+        let host = keep(
+            &mut errors,
+            Field::Host,
+            HostUrl::parse(&self.host, self.plain_http),
+        );
+        let login = keep(&mut errors, Field::Login, self.login.parse::<Login>());
+        let token = keep_all(
+            &mut errors,
+            parse_token(&self.token).map_err(|error| vec![error]),
+        );
+        let settings = keep_all(&mut errors, self.settings.parse());
+        let name = match &self.name {
+            Some(name) => keep(&mut errors, Field::Name, name.parse::<OrganizationName>()),
+            None => match (&settings, &login, &host) {
+                (Some(settings), Some(login), Some(host)) => {
+                    let name = default_name(&settings.scope, login, host);
+                    keep(&mut errors, Field::Name, name.parse::<OrganizationName>())
+                }
+                _ => None,
+            },
+        };
+        match (name, service, host, login, token, settings) {
+            (Some(name), Some(service), Some(host), Some(login), Some(token), Some(settings))
+                if errors.is_empty() =>
+            {
+                Ok(ValidDraft {
+                    name,
+                    service,
+                    host,
+                    login,
+                    token,
+                    settings,
+                })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+/// A name that a person would have given: the only chosen group, or the account at its host.
+fn default_name(scope: &Scope, login: &Login, host: &HostUrl) -> String {
+    match &scope.groups {
+        GroupScope::Chosen(paths) if paths.len() == 1 => paths[0].to_string(),
+        _ => format!("{login}@{}", host.host_name()),
+    }
+}
+
+fn keep<T, E: fmt::Display>(
+    errors: &mut Vec<FieldError>,
+    field: Field,
+    result: Result<T, E>,
+) -> Option<T> {
+    result
+        .map_err(|error| errors.push(FieldError::new(field, error)))
+        .ok()
+}
+
+fn keep_all<T>(errors: &mut Vec<FieldError>, result: Result<T, Vec<FieldError>>) -> Option<T> {
+    result.map_err(|more| errors.extend(more)).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The form as an administrator mistypes it.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+fn good() -> OrganizationDraft {
+    OrganizationDraft {
+        login: "jane".into(),
+        token: TokenDraft::Secret("gitlab".into()),
+        ..OrganizationDraft::default()
+    }
+}
+
+fn told(draft: &OrganizationDraft) -> String {
+    match draft.validate() {
+        Ok(valid) => format!(
+            "{} | {} | {} | {}",
+            valid.name, valid.host, valid.settings.scope, valid.settings.schedule
+        ),
+        Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+    }
+}
+
+#[test]
+fn a_form_with_the_least_in_it_is_complete() {
+    assert_snapshot!(told(&good()), @"jane@gitlab.com | https://gitlab.com | all groups and the personal namespace | every 6 hours");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let draft = OrganizationDraft {
+        name: Some(String::new()),
+        service: "svn".into(),
+        host: "gitlab.example.com".into(),
+        login: "jane doe".into(),
+        token: TokenDraft::Value("a b".to_owned().into()),
+        settings: SettingsDraft {
+            groups: vec![
+                "a//b".into(),
+                "acme".into(),
+                "Acme".into(),
+                "acme/core".into(),
+            ],
+            schedule: ScheduleDraft {
+                at: Some("25:00".into()),
+                zone: Some("Europe/Warsav".into()),
+                weekdays: Some("someday".into()),
+                ..ScheduleDraft::default()
+            },
+            device: Some("laptop".into()),
+            ..SettingsDraft::default()
+        },
+        ..good()
+    };
+    assert_snapshot!(told(&draft));
+}
+
+#[test]
+fn schedules_do_not_mix() {
+    let schedule = |draft: ScheduleDraft| match draft.parse() {
+        Ok(schedule) => schedule.to_string(),
+        Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_snapshot!(schedule(ScheduleDraft { every: text("1h"), manual: true, ..ScheduleDraft::default() }), @"schedule: choose one of an interval, times of day, a cron expression and manual");
+    assert_snapshot!(schedule(ScheduleDraft { every: text("1h"), zone: text("UTC"), ..ScheduleDraft::default() }), @"zone: a time zone goes with times of day or a cron expression only");
+    assert_snapshot!(schedule(ScheduleDraft { weekdays: text("mon"), ..ScheduleDraft::default() }), @"weekdays: days of the week go with times of day only");
+    assert_snapshot!(schedule(ScheduleDraft { every: text("10s"), ..ScheduleDraft::default() }), @"sync-every: an interval of 10 seconds is too short; choose one from 5 minutes to 31 days");
+    assert_snapshot!(schedule(ScheduleDraft { at: text("06:00,06:00"), ..ScheduleDraft::default() }), @"sync-at: the time 06:00 was given twice; leave one of them out");
+}
+
+#[test]
+fn a_token_is_never_repeated() {
+    for bad in ["planted secret", "planted-secret\u{7f}", "plantéd-secret"] {
+        let draft = TokenDraft::Value(bad.to_owned().into());
+        let error = parse_token(&draft).expect_err("refused");
+        assert!(
+            !format!("{error} {error:?} {draft:?}").contains("plant"),
+            "{error:?}"
+        );
+    }
+}

@@ -1,0 +1,337 @@
+//! Connecting an organization: validate everything at once, attempt, verify, store.
+//!
+//! On failure nothing stays behind but the attempt with its reason.
+
+use crate::attempt::{ATTEMPT_LIFETIME, AttemptState, ConnectionAttempt};
+use crate::draft::{OrganizationDraft, ValidDraft};
+use crate::event::{Actor, Event, FieldChange, Subject};
+use crate::ids::{AttemptId, OrganizationId, SecretId};
+use crate::organization::{AuthMethod, Organization, Status};
+use crate::ports::{
+    HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError, VaultError,
+};
+use crate::secret::{SecretOwner, SecretRef};
+use crate::text::SecretName;
+use crate::use_cases::preflight::{self, Candidate, Coverage, Token};
+use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError};
+
+/// What `--check` shows: who the token is and what would be covered. Nothing was stored.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The form, parsed.
+    pub draft: ValidDraft,
+    /// Who the token is.
+    pub identity: Identity,
+    /// What would be covered.
+    pub coverage: Coverage,
+}
+
+/// Parses the form and tries everything short of storing.
+pub async fn check(
+    ports: &Ports,
+    draft: &OrganizationDraft,
+    progress: &dyn Progress,
+) -> Result<Check, UseCaseError> {
+    let draft = draft
+        .validate()
+        .map_err(|errors| UseCaseError::Invalid { errors })?;
+    let (_, access, identity) = verify(ports, &draft, progress).await?;
+    let coverage = preflight::coverage(ports, &access, &draft.settings, progress).await?;
+    Ok(Check {
+        draft,
+        identity,
+        coverage,
+    })
+}
+
+/// Connects an organization. Its first sync is due at once; the caller starts it.
+pub async fn connect(
+    ports: &Ports,
+    draft: &OrganizationDraft,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Organization, UseCaseError> {
+    let draft = draft
+        .validate()
+        .map_err(|errors| UseCaseError::Invalid { errors })?;
+    clean_up(ports).await?;
+    let now = ports.clock.now();
+    let secret = match &draft.token {
+        crate::draft::TokenSource::Secret(name) => {
+            ports.vault.find(name).await?.map(|facts| facts.reference)
+        }
+        crate::draft::TokenSource::Value(_) => None,
+    };
+    let mut attempt = ConnectionAttempt {
+        id: AttemptId::from_uuid(ports.ids.next_id()),
+        name: draft.name.clone(),
+        service: draft.service,
+        host: draft.host.clone(),
+        login: draft.login.clone(),
+        secret,
+        settings: draft.settings.clone(),
+        state: AttemptState::Open,
+        created_at: now,
+        expires_at: now + ATTEMPT_LIFETIME,
+    };
+    let event = |kind: &str| {
+        Event::new(
+            ports.clock.now(),
+            actor.clone(),
+            Subject::Installation,
+            kind,
+        )
+        .with_message(format!("{} at {}", draft.name, draft.host))
+    };
+    ports
+        .attempts
+        .save(&attempt, &[event("attempt.started")])
+        .await?;
+    match verify_and_store(ports, &draft, &mut attempt, actor, progress).await {
+        Ok(organization) => Ok(organization),
+        Err(error) => {
+            let reason = match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            };
+            attempt.state = AttemptState::Failed {
+                at: ports.clock.now(),
+                reason: reason.clone(),
+            };
+            let failed = event("attempt.failed").with_message(reason);
+            // The reason why it failed matters more than that putting it down failed too.
+            let _ = ports.attempts.save(&attempt, &[failed]).await;
+            Err(error)
+        }
+    }
+}
+
+async fn verify(
+    ports: &Ports,
+    draft: &ValidDraft,
+    progress: &dyn Progress,
+) -> Result<(Token, HostAccess, Identity), UseCaseError> {
+    let candidate = Candidate {
+        name: &draft.name,
+        host: &draft.host,
+        login: &draft.login,
+        scope: &draft.settings.scope,
+        except: None,
+    };
+    preflight::not_connected_twice(ports, &candidate).await?;
+    let token = preflight::token(ports, &draft.token).await?;
+    preflight::reach(ports, &draft.host, Some(&token.value), progress).await?;
+    let access = HostAccess {
+        host: draft.host.clone(),
+        token: token.value.clone(),
+    };
+    let identity = preflight::authenticate(ports, &access, &draft.login, progress).await?;
+    preflight::groups_exist(ports, &access, &draft.settings.scope).await?;
+    Ok((token, access, identity))
+}
+
+async fn verify_and_store(
+    ports: &Ports,
+    draft: &ValidDraft,
+    attempt: &mut ConnectionAttempt,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Organization, UseCaseError> {
+    let (token, _, identity) = verify(ports, draft, progress).await?;
+    let id = OrganizationId::from_uuid(ports.ids.next_id());
+    let (secret, own) = match &token.secret {
+        Some(facts) => (facts.reference, false),
+        None => (keep_token(ports, attempt.id, &token).await?, true),
+    };
+    let stored = store(ports, draft, attempt, (id, secret), identity, actor).await;
+    if own {
+        match &stored {
+            Ok(_) => {
+                ports
+                    .vault
+                    .set_owner(secret, SecretOwner::Organization(id))
+                    .await?
+            }
+            Err(_) => {
+                ports.vault.delete(secret).await?;
+            }
+        }
+    }
+    stored
+}
+
+/// Stores a token that was typed in, as the attempt's own; should the program die now, [`clean_up`] takes it away.
+pub(crate) async fn keep_token(
+    ports: &Ports,
+    attempt: AttemptId,
+    token: &Token,
+) -> Result<SecretRef, VaultError> {
+    let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
+    let name: SecretName = format!("token-{reference}")
+        .parse()
+        .expect("a UUID has only letters, digits and dashes");
+    let owner = SecretOwner::Attempt(attempt);
+    let now = ports.clock.now();
+    ports
+        .vault
+        .put(reference, &name, owner, token.value.clone(), now)
+        .await?;
+    Ok(reference)
+}
+
+async fn store(
+    ports: &Ports,
+    draft: &ValidDraft,
+    attempt: &mut ConnectionAttempt,
+    (id, secret): (OrganizationId, SecretRef),
+    identity: Identity,
+    actor: &Actor,
+) -> Result<Organization, UseCaseError> {
+    let now = ports.clock.now();
+    let organization = Organization {
+        id,
+        name: draft.name.clone(),
+        service: draft.service,
+        host: draft.host.clone(),
+        account: identity.account,
+        auth: AuthMethod::AccessToken {
+            login: draft.login.clone(),
+            secret,
+            token: identity.token,
+        },
+        capabilities: identity.capabilities,
+        settings: draft.settings.clone(),
+        status: Status::Connected,
+        created_at: now,
+        followed_since: None,
+        expiry_notice: None,
+        version: 1,
+    };
+    attempt.state = AttemptState::Succeeded {
+        at: now,
+        organization: id,
+    };
+    let event = connected_event(&organization, actor);
+    for _ in 0..STALE_RETRIES {
+        let candidate = Candidate {
+            name: &organization.name,
+            host: &organization.host,
+            login: &organization.account.login,
+            scope: &organization.settings.scope,
+            except: None,
+        };
+        let roster = preflight::not_connected_twice(ports, &candidate).await?;
+        let events = std::slice::from_ref(&event);
+        let change = OrganizationChange {
+            roster: Some(roster),
+            next_run: Some(Some(now)),
+            attempt: Some(attempt),
+            ..OrganizationChange::new(&organization, events)
+        };
+        match ports.organizations.insert(&change).await {
+            Ok(()) => return Ok(organization),
+            Err(StoreError::Stale {
+                what: Stale::Roster,
+            }) => {}
+            Err(StoreError::NameTaken { name }) => return Err(UseCaseError::NameTaken { name }),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+fn connected_event(organization: &Organization, actor: &Actor) -> Event {
+    let settings = &organization.settings;
+    let kind = "organization.connected";
+    Event::new(
+        organization.created_at,
+        actor.clone(),
+        Subject::Organization,
+        kind,
+    )
+    .of(organization.id)
+    .with_message(organization.name.to_string())
+    .with_change(FieldChange::new("host", "", &organization.host.to_string()))
+    .with_change(FieldChange::new(
+        "account",
+        "",
+        organization.account.login.as_str(),
+    ))
+    .with_change(FieldChange::new("scope", "", &settings.scope.to_string()))
+    .with_change(FieldChange::new(
+        "protect_groups",
+        "",
+        settings.protect_groups.as_str(),
+    ))
+    .with_change(FieldChange::new(
+        "auto_license",
+        "",
+        settings.auto_license.as_str(),
+    ))
+    .with_change(FieldChange::new(
+        "license_existing",
+        "",
+        settings.license_existing.as_str(),
+    ))
+    .with_change(FieldChange::new(
+        "schedule",
+        "",
+        &settings.schedule.to_string(),
+    ))
+}
+
+/// How many attempts are looked at for what a dead program left behind.
+const RECENT_ATTEMPTS: u32 = 200;
+
+/// Ends what a program that was killed left behind: attempts that stay open for too long, and secrets made for an attempt that did not
+/// succeed. Safe to run at any time, by any number of programs.
+pub async fn clean_up(ports: &Ports) -> Result<(), UseCaseError> {
+    let now = ports.clock.now();
+    for mut attempt in ports.attempts.list(RECENT_ATTEMPTS).await? {
+        if attempt.is_abandoned(now) {
+            let reason = "the program that was at it ended before it was done".to_owned();
+            attempt.state = AttemptState::Failed {
+                at: now,
+                reason: reason.clone(),
+            };
+            let event = Event::new(now, Actor::System, Subject::Installation, "attempt.failed")
+                .with_message(reason);
+            ports.attempts.save(&attempt, &[event]).await?;
+        }
+    }
+    for facts in ports.vault.list().await? {
+        let SecretOwner::Attempt(attempt) = facts.owner else {
+            continue;
+        };
+        let state = ports
+            .attempts
+            .get(attempt)
+            .await?
+            .map(|attempt| attempt.state);
+        match state {
+            Some(AttemptState::Open) => {}
+            Some(AttemptState::Succeeded { organization, .. }) => {
+                // It died between storing the organization and handing the secret over.
+                let used =
+                    ports
+                        .organizations
+                        .get(organization)
+                        .await?
+                        .is_some_and(|organization| {
+                            organization.auth.secret() == facts.reference
+                                && !matches!(organization.status, Status::Removed { .. })
+                        });
+                if used {
+                    let owner = SecretOwner::Organization(organization);
+                    ports.vault.set_owner(facts.reference, owner).await?;
+                } else {
+                    ports.vault.delete(facts.reference).await?;
+                }
+            }
+            Some(AttemptState::Failed { .. }) | None => {
+                ports.vault.delete(facts.reference).await?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Licenses from a person's side: assign, release, configure, explain.
+
+use crate::event::{Actor, Event, FieldChange, Subject};
+use crate::inventory::Ownership;
+use crate::license::explain::{Explanation, explain};
+use crate::license::policy::LicensePolicy;
+use crate::license::pool::{
+    Held, PoolSnapshot, Released, SeatKey, SeatPlan, SeatRequest, SeatWishes, Seats, plan_seats,
+};
+use crate::license::{LicenseRecord, LicenseState, Reason};
+use crate::ports::{PoolSummary, Ports, RepositoryRow, Stale, StoreError};
+use crate::use_cases::{STALE_RETRIES, UseCaseError};
+
+/// The pool as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// How many seats there are.
+    pub seats: Seats,
+    /// Who holds them and who waits, in numbers.
+    pub summary: PoolSummary,
+    /// The rules.
+    pub policy: LicensePolicy,
+}
+
+/// The pool as it stands.
+pub async fn status(ports: &Ports) -> Result<PoolStatus, UseCaseError> {
+    Ok(PoolStatus {
+        seats: ports.entitlements.seats().await?,
+        summary: ports.licenses.summary().await?,
+        policy: ports.licenses.policy().await?,
+    })
+}
+
+/// What assigning or releasing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has a seat now.
+    Assigned,
+    /// No seat is free: it waits for one.
+    Waits,
+    /// Its seat is free again.
+    Released,
+    /// It waits no longer.
+    Withdrawn,
+    /// It was so before.
+    Unchanged,
+}
+
+/// Gives a repository a license, or a place in the queue when no seat is free.
+pub async fn assign(
+    ports: &Ports,
+    row: &RepositoryRow,
+    actor: &Actor,
+) -> Result<Outcome, UseCaseError> {
+    let mut license = row.known.license.clone();
+    let repository = &row.known.repository;
+    if !row.known.presence.is_present() {
+        return Err(UseCaseError::NotLicensable {
+            path: repository.full_path.to_string(),
+            why: "it is gone from the host".to_owned(),
+        });
+    }
+    if repository.ownership == Ownership::SharedIn {
+        return Err(UseCaseError::NotLicensable {
+            path: repository.full_path.to_string(),
+            why: "it is only shared into this organization and belongs to another one".to_owned(),
+        });
+    }
+    let key = SeatKey {
+        organization: row.organization,
+        repository: repository.id,
+    };
+    for _ in 0..STALE_RETRIES {
+        if license.state != LicenseState::Unlicensed {
+            return Ok(Outcome::Unchanged);
+        }
+        let request = SeatRequest {
+            key,
+            created_at: repository.created_at,
+            reason: Reason::AssignedBy { who: who(actor) },
+        };
+        let wishes = SeatWishes {
+            request: vec![request],
+            release: Vec::new(),
+        };
+        let plan = plan(ports, wishes).await?;
+        let granted = plan.grant.iter().any(|granted| granted.key == key);
+        let outcome = if granted {
+            Outcome::Assigned
+        } else {
+            Outcome::Waits
+        };
+        match commit(ports, &plan, row, actor, "license.assign_requested").await {
+            Ok(()) => return Ok(outcome),
+            Err(StoreError::Stale { what: Stale::Pool }) => license = reload(ports, key).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+/// Takes the license of a repository away, or its place in the queue; whoever waits gets the seat.
+pub async fn release(
+    ports: &Ports,
+    row: &RepositoryRow,
+    actor: &Actor,
+) -> Result<Outcome, UseCaseError> {
+    let key = SeatKey {
+        organization: row.organization,
+        repository: row.known.repository.id,
+    };
+    let mut license = row.known.license.clone();
+    for _ in 0..STALE_RETRIES {
+        let (from, outcome) = match license.state {
+            LicenseState::Licensed => (Held::Seat, Outcome::Released),
+            LicenseState::Waiting => (Held::Place, Outcome::Withdrawn),
+            LicenseState::Unlicensed => return Ok(Outcome::Unchanged),
+        };
+        let reason = Reason::ReleasedBy { who: who(actor) };
+        let wishes = SeatWishes {
+            release: vec![Released { key, from, reason }],
+            request: Vec::new(),
+        };
+        let plan = plan(ports, wishes).await?;
+        match commit(ports, &plan, row, actor, "license.release_requested").await {
+            Ok(()) => return Ok(outcome),
+            Err(StoreError::Stale { what: Stale::Pool }) => license = reload(ports, key).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+fn who(actor: &Actor) -> String {
+    match actor {
+        Actor::Person(name) => name.clone(),
+        Actor::System => "system".to_owned(),
+    }
+}
+
+async fn plan(ports: &Ports, wishes: SeatWishes) -> Result<SeatPlan, UseCaseError> {
+    let pool = ports.licenses.pool().await?;
+    Ok(plan_seats(&pool, ports.entitlements.seats().await?, wishes))
+}
+
+async fn commit(
+    ports: &Ports,
+    plan: &SeatPlan,
+    row: &RepositoryRow,
+    actor: &Actor,
+    kind: &str,
+) -> Result<(), StoreError> {
+    let now = ports.clock.now();
+    let subject = Subject::Repository(row.known.repository.id);
+    let event = Event::new(now, actor.clone(), subject, kind)
+        .of(row.organization)
+        .with_message(&*row.known.repository.full_path);
+    ports.licenses.apply(plan, now, &[event]).await
+}
+
+async fn reload(ports: &Ports, key: SeatKey) -> Result<LicenseRecord, UseCaseError> {
+    let row = ports.inventory.repository(key).await?;
+    row.map(|row| row.known.license)
+        .ok_or_else(|| UseCaseError::NotFound {
+            what: format!("repository {}", key.repository),
+        })
+}
+
+/// Says how many seats there are; those who wait get what becomes free.
+///
+/// Fewer than are held is refused: which licenses go is a person's decision.
+pub async fn configure_seats(
+    ports: &Ports,
+    seats: Seats,
+    actor: &Actor,
+) -> Result<SeatPlan, UseCaseError> {
+    for _ in 0..STALE_RETRIES {
+        let pool = ports.licenses.pool().await?;
+        if let Seats::Limited(wanted) = seats
+            && u64::from(wanted) < pool.held
+        {
+            return Err(UseCaseError::SeatsBelowHeld {
+                held: pool.held,
+                seats: wanted,
+            });
+        }
+        let plan = plan_seats(&pool, seats, SeatWishes::default());
+        let before = ports.licenses.configured_seats().await?;
+        let now = ports.clock.now();
+        let change = FieldChange::new("seats", &before.to_string(), &seats.to_string());
+        let event = Event::new(
+            now,
+            actor.clone(),
+            Subject::LicensePool,
+            "license_pool.configured",
+        )
+        .with_change(change);
+        match ports
+            .licenses
+            .configure_seats(seats, &plan, now, &[event])
+            .await
+        {
+            Ok(()) => return Ok(plan),
+            Err(StoreError::Stale { what: Stale::Pool }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+/// Sets the policy. It decides on what is found from now on; who has a license keeps it.
+pub async fn set_policy(
+    ports: &Ports,
+    policy: &LicensePolicy,
+    actor: &Actor,
+) -> Result<(), UseCaseError> {
+    let before = ports.licenses.policy().await?;
+    if before == *policy {
+        return Ok(());
+    }
+    let change = FieldChange::new("policy", &before.to_string(), &policy.to_string());
+    let now = ports.clock.now();
+    let event = Event::new(
+        now,
+        actor.clone(),
+        Subject::LicensePool,
+        "license_pool.policy_set",
+    )
+    .with_change(change);
+    Ok(ports.licenses.set_policy(policy, &[event]).await?)
+}
+
+/// Why a repository is, or is not, licensed.
+pub async fn why(ports: &Ports, row: &RepositoryRow) -> Result<Explanation, UseCaseError> {
+    let pool: PoolSnapshot = ports.licenses.pool().await?;
+    let seats = ports.entitlements.seats().await?;
+    let policy = ports.licenses.policy().await?;
+    Ok(explain(&row.known, row.organization, &pool, seats, &policy))
+}

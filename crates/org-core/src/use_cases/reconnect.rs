@@ -1,0 +1,250 @@
+//! Reconnecting: another credential for the same organization. Identity, inventory, history and licenses stay.
+
+use crate::draft::{Field, FieldError, TokenDraft, TokenSource, parse_token};
+use crate::event::{Actor, Event, FieldChange, Subject};
+use crate::ids::{RepositoryId, SecretId};
+use crate::organization::{AuthMethod, Organization, Status, TransitionError};
+use crate::ports::{
+    Confirmation, HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError,
+};
+use crate::secret::{SecretOwner, SecretRef};
+use crate::text::{Login, SecretName};
+use crate::use_cases::preflight::{self, Candidate, Token};
+use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError};
+
+/// The new credential, as typed.
+#[derive(Debug, Clone, Default)]
+pub struct ReconnectDraft {
+    /// The login that the token belongs to; none means the present one.
+    pub login: Option<String>,
+    /// The token.
+    pub token: TokenDraft,
+    /// Whether a person agreed that the account may see nothing of what is known.
+    pub blind: BlindReconnect,
+}
+
+/// What happens when the new account sees nothing of what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BlindReconnect {
+    /// Nothing is changed, and a person is asked.
+    #[default]
+    Refused,
+    /// A person agreed.
+    Confirmed,
+}
+
+/// How many repositories the host is asked about at a time.
+const BATCH: usize = 100;
+
+/// Gives an organization another credential. A sync is due at once; the caller starts it.
+pub async fn reconnect(
+    ports: &Ports,
+    organization: Organization,
+    draft: &ReconnectDraft,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Organization, UseCaseError> {
+    if matches!(organization.status, Status::Removed { .. }) {
+        return Err(UseCaseError::Transition(TransitionError {
+            name: organization.name,
+            status: "removed",
+            wanted: "reconnected",
+        }));
+    }
+    let (login, source) = parse(&organization, draft)?;
+    let token = preflight::token(ports, &source).await?;
+    preflight::reach(ports, &organization.host, Some(&token.value), progress).await?;
+    let access = HostAccess {
+        host: organization.host.clone(),
+        token: token.value.clone(),
+    };
+    let identity = preflight::authenticate(ports, &access, &login, progress).await?;
+    preflight::groups_exist(ports, &access, &organization.settings.scope).await?;
+    if draft.blind == BlindReconnect::Refused {
+        sees_something(ports, &organization, &access, &identity).await?;
+    }
+    let (secret, own) = keep(ports, &organization, &token).await?;
+    let stored = store(
+        ports,
+        organization.clone(),
+        (login, secret),
+        identity,
+        actor,
+    )
+    .await;
+    // The old secret goes only when nothing needs it any more; the new one if nothing came of it.
+    let old = organization.auth.secret();
+    match &stored {
+        Ok(_) if old != secret => delete_if_owned(ports, &organization, old).await?,
+        Err(_) if own => {
+            ports.vault.delete(secret).await?;
+        }
+        _ => {}
+    }
+    stored
+}
+
+fn parse(
+    organization: &Organization,
+    draft: &ReconnectDraft,
+) -> Result<(Login, TokenSource), UseCaseError> {
+    let mut errors = Vec::new();
+    let login = match &draft.login {
+        None => Some(organization.account.login.clone()),
+        Some(text) => text
+            .parse::<Login>()
+            .map_err(|error| errors.push(FieldError::new(Field::Login, error)))
+            .ok(),
+    };
+    let token = parse_token(&draft.token)
+        .map_err(|error| errors.push(error))
+        .ok();
+    match (login, token) {
+        (Some(login), Some(token)) => Ok((login, token)),
+        _ => Err(UseCaseError::Invalid { errors }),
+    }
+}
+
+/// Whether the account sees at least one of the known repositories; an organization without any is no question.
+async fn sees_something(
+    ports: &Ports,
+    organization: &Organization,
+    access: &HostAccess,
+    identity: &Identity,
+) -> Result<(), UseCaseError> {
+    let inventory = ports.inventory.inventory(organization.id).await?;
+    let known: Vec<RepositoryId> = inventory
+        .repositories
+        .iter()
+        .filter(|known| known.presence.is_present())
+        .map(|known| known.repository.id)
+        .collect();
+    for batch in known.chunks(BATCH) {
+        let answers = ports.host.confirm(access, batch).await?;
+        if answers
+            .values()
+            .any(|answer| *answer == Confirmation::Present)
+        {
+            return Ok(());
+        }
+    }
+    if known.is_empty() {
+        return Ok(());
+    }
+    Err(UseCaseError::SeesNothingKnown {
+        name: organization.name.clone(),
+        login: identity.account.login.clone(),
+        known: known.len() as u64,
+    })
+}
+
+async fn keep(
+    ports: &Ports,
+    organization: &Organization,
+    token: &Token,
+) -> Result<(SecretRef, bool), UseCaseError> {
+    if let Some(facts) = &token.secret {
+        return Ok((facts.reference, false));
+    }
+    let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
+    let name: SecretName = format!("token-{reference}")
+        .parse()
+        .expect("a UUID has only letters, digits and dashes");
+    let owner = SecretOwner::Organization(organization.id);
+    ports
+        .vault
+        .put(
+            reference,
+            &name,
+            owner,
+            token.value.clone(),
+            ports.clock.now(),
+        )
+        .await?;
+    Ok((reference, true))
+}
+
+async fn store(
+    ports: &Ports,
+    mut organization: Organization,
+    (login, secret): (Login, SecretRef),
+    identity: Identity,
+    actor: &Actor,
+) -> Result<Organization, UseCaseError> {
+    for _ in 0..STALE_RETRIES {
+        let now = ports.clock.now();
+        let before = organization.account.login.clone();
+        organization.account = identity.account.clone();
+        organization.capabilities = identity.capabilities.clone();
+        organization.auth = AuthMethod::AccessToken {
+            login: login.clone(),
+            secret,
+            token: identity.token.clone(),
+        };
+        organization.expiry_notice = None;
+        organization = organization.with_health(None);
+        let candidate = Candidate {
+            name: &organization.name,
+            host: &organization.host,
+            login: &organization.account.login,
+            scope: &organization.settings.scope,
+            except: Some(&organization.name),
+        };
+        let roster = preflight::not_connected_twice(ports, &candidate).await?;
+        let kind = "organization.reconnected";
+        let event = Event::new(now, actor.clone(), Subject::Organization, kind)
+            .of(organization.id)
+            .with_message(organization.name.to_string())
+            .with_change(FieldChange::new(
+                "account",
+                before.as_str(),
+                identity.account.login.as_str(),
+            ));
+        let events = [event];
+        let change = OrganizationChange {
+            roster: Some(roster),
+            next_run: Some(Some(now)),
+            ..OrganizationChange::new(&organization, &events)
+        };
+        match ports.organizations.update(&change).await {
+            Ok(version) => {
+                organization.version = version;
+                return Ok(organization);
+            }
+            Err(StoreError::Stale { .. }) => {
+                let id = organization.id;
+                organization =
+                    ports
+                        .organizations
+                        .get(id)
+                        .await?
+                        .ok_or_else(|| UseCaseError::NotFound {
+                            what: format!("organization {id}"),
+                        })?;
+                if matches!(organization.status, Status::Removed { .. }) {
+                    return Err(StoreError::Stale {
+                        what: Stale::Organization,
+                    }
+                    .into());
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+/// Deletes a secret that was made for this organization; a person's own secret stays.
+pub(crate) async fn delete_if_owned(
+    ports: &Ports,
+    organization: &Organization,
+    secret: SecretRef,
+) -> Result<(), UseCaseError> {
+    let owned = ports.vault.list().await?.into_iter().any(|facts| {
+        facts.reference == secret && facts.owner == SecretOwner::Organization(organization.id)
+    });
+    if owned {
+        ports.vault.delete(secret).await?;
+    }
+    Ok(())
+}

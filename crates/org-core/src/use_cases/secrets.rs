@@ -1,0 +1,141 @@
+//! The password manager from a person's side: values go in and never come out again.
+//!
+//! The vault is another place than the store of the history, so a change there and its event are two transactions; the event is written after
+//! the change, and a program that dies in between loses the event alone.
+
+use secrecy::SecretString;
+
+use crate::draft::{Field, FieldError, TokenDraft, TokenSource, parse_token};
+use crate::event::{Actor, Event, FieldChange, Subject};
+use crate::ids::SecretId;
+use crate::organization::{Organization, Status};
+use crate::ports::{Ports, VaultError};
+use crate::secret::{SecretFacts, SecretOwner, SecretRef};
+use crate::text::{OrganizationName, SecretName};
+use crate::use_cases::UseCaseError;
+
+/// A secret with what uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRow {
+    /// What is known of it.
+    pub facts: SecretFacts,
+    /// The organizations that authenticate with it.
+    pub used_by: Vec<OrganizationName>,
+}
+
+/// Every secret, in the order of their names.
+pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
+    let organizations = ports.organizations.roster().await?.organizations;
+    let row = |facts: SecretFacts| SecretRow {
+        used_by: users(&organizations, &facts),
+        facts,
+    };
+    Ok(ports.vault.list().await?.into_iter().map(row).collect())
+}
+
+/// One secret.
+pub async fn show(ports: &Ports, name: &str) -> Result<SecretRow, UseCaseError> {
+    let facts = find(ports, name).await?;
+    let organizations = ports.organizations.roster().await?.organizations;
+    Ok(SecretRow {
+        used_by: users(&organizations, &facts),
+        facts,
+    })
+}
+
+fn users(organizations: &[Organization], facts: &SecretFacts) -> Vec<OrganizationName> {
+    organizations
+        .iter()
+        .filter(|organization| !matches!(organization.status, Status::Removed { .. }))
+        .filter(|organization| organization.auth.secret() == facts.reference)
+        .map(|organization| organization.name.clone())
+        .collect()
+}
+
+async fn find(ports: &Ports, name: &str) -> Result<SecretFacts, UseCaseError> {
+    let missing = || UseCaseError::NotFound {
+        what: format!("secret `{}`", name.trim()),
+    };
+    let name: SecretName = name.trim().parse().map_err(|_| missing())?;
+    ports.vault.find(&name).await?.ok_or_else(missing)
+}
+
+fn value(value: SecretString) -> Result<SecretString, UseCaseError> {
+    match parse_token(&TokenDraft::Value(value)) {
+        Ok(TokenSource::Value(value)) => Ok(value),
+        Ok(TokenSource::Secret(_)) => unreachable!("a value is never parsed as a name"),
+        Err(error) => Err(UseCaseError::Invalid {
+            errors: vec![error],
+        }),
+    }
+}
+
+/// Adds a secret.
+pub async fn add(
+    ports: &Ports,
+    name: &str,
+    new: SecretString,
+    actor: &Actor,
+) -> Result<SecretFacts, UseCaseError> {
+    let name: SecretName = name.parse().map_err(|error| UseCaseError::Invalid {
+        errors: vec![FieldError::new(Field::Name, error)],
+    })?;
+    let new = value(new)?;
+    let now = ports.clock.now();
+    let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
+    let facts = ports
+        .vault
+        .put(reference, &name, SecretOwner::Person, new, now)
+        .await?;
+    let event = Event::new(
+        now,
+        actor.clone(),
+        Subject::Secret(name.to_string()),
+        "secret.added",
+    );
+    ports.events.append(&[event]).await?;
+    Ok(facts)
+}
+
+/// Gives a secret another value; whatever uses it uses the new one from then on.
+pub async fn rotate(
+    ports: &Ports,
+    name: &str,
+    new: SecretString,
+    actor: &Actor,
+) -> Result<SecretRow, UseCaseError> {
+    let row = show(ports, name).await?;
+    let new = value(new)?;
+    let now = ports.clock.now();
+    let before = row.facts.version;
+    let facts = ports
+        .vault
+        .add_version(row.facts.reference, before, new, now)
+        .await?;
+    let subject = Subject::Secret(facts.name.to_string());
+    let change = FieldChange::new("version", &before.to_string(), &facts.version.to_string());
+    let event = Event::new(now, actor.clone(), subject, "secret.rotated").with_change(change);
+    ports.events.append(&[event]).await?;
+    Ok(SecretRow { facts, ..row })
+}
+
+/// Removes a secret that nothing uses.
+pub async fn remove(ports: &Ports, name: &str, actor: &Actor) -> Result<SecretFacts, UseCaseError> {
+    let row = show(ports, name).await?;
+    if !row.used_by.is_empty() {
+        return Err(UseCaseError::SecretInUse {
+            name: row.facts.name,
+            users: row.used_by.iter().map(|name| format!("`{name}`")).collect(),
+        });
+    }
+    if !ports.vault.delete(row.facts.reference).await? {
+        return Err(VaultError::NotFound {
+            reference: row.facts.reference,
+        }
+        .into());
+    }
+    let subject = Subject::Secret(row.facts.name.to_string());
+    let event = Event::new(ports.clock.now(), actor.clone(), subject, "secret.removed");
+    ports.events.append(&[event]).await?;
+    Ok(row.facts)
+}
