@@ -33,7 +33,10 @@ impl Context {
         let mut gitlab_data = env::var_os(GITLAB_DATA).map(PathBuf::from);
         if let Some(folder) = &mut gitlab_data {
             if !folder.is_dir() {
-                bail!("{GITLAB_DATA} names {}, which is no folder", folder.display());
+                bail!(
+                    "{GITLAB_DATA} names {}, which is no folder",
+                    folder.display()
+                );
             }
             // Tests run in the folder of their crate, where a relative path leads elsewhere.
             *folder = folder.canonicalize()?;
