@@ -3,7 +3,7 @@
 //! All steps run even when one has failed, because each tells something of its own; only steps that need the test
 //! build are left out when it is broken. Quick steps stand first. The order of the cargo steps keeps one set of
 //! features for all of them, so that no dependency is built twice in one mode: clippy, documentation and the
-//! product check share their artifacts, and so do tests, documentation tests and examples.
+//! product check share their artifacts, and so do programs, tests, documentation tests and examples.
 
 mod context;
 mod deny;
