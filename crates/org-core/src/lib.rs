@@ -12,6 +12,8 @@ pub mod ports;
 pub mod schedule;
 pub mod secret;
 pub mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod token;
 pub mod use_cases;

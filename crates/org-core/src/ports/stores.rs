@@ -145,7 +145,7 @@ pub struct OrganizationChange<'a> {
     pub roster: Option<u64>,
     /// When the schedule fires next; `None` leaves what is stored.
     pub next_run: Option<Option<DateTime<Utc>>>,
-    /// What changes in the license pool.
+    /// What changes in the license pool, at the time of the first of the events; its own events ([`SeatPlan::events`]) come before them.
     pub seats: Option<&'a SeatPlan>,
     /// The attempt that ends with it.
     pub attempt: Option<&'a ConnectionAttempt>,

@@ -32,9 +32,7 @@ use crate::organization::{
 };
 use crate::schedule::Schedule;
 use crate::secret::SecretRef;
-use crate::token::{
-    Account, AccountKind, Capability, CapabilityTable, TokenFacts, TokenState,
-};
+use crate::token::{Account, AccountKind, Capability, CapabilityTable, TokenFacts, TokenState};
 
 /// A UUID with this number at its end.
 pub const fn uuid(number: u64) -> Uuid {
@@ -348,6 +346,7 @@ pub fn organization(id: u64, name: &str) -> OrganizationBuilder {
         settings: settings(),
         status: Status::Connected,
         created_at: noon(),
+        followed_since: None,
         expiry_notice: None,
         version: 1,
     })

@@ -50,7 +50,10 @@ impl ManualClock {
     /// Moves the clock forward, and ends the sleeps whose time has come.
     pub fn advance(&self, by: TimeDelta) {
         let now = lock(&self.state).now;
-        self.set(now.checked_add_signed(by).unwrap_or(DateTime::<Utc>::MAX_UTC));
+        self.set(
+            now.checked_add_signed(by)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+        );
     }
 
     /// Sets the clock, backwards too.

@@ -10,12 +10,12 @@ use super::rows::Kept;
 use super::{Draft, MemoryStore, OrganizationRow, misuse};
 use crate::ids::{GroupId, OrganizationId, RepositoryId};
 use crate::inventory::{Group, Inventory, KnownGroup, KnownRepository, Presence, Repository};
+use crate::license::pool::SeatKey;
 use crate::license::{LicenseRecord, LicenseState};
 use crate::ports::{
     InventoryCounts, InventoryStore, Page, PresenceFilter, RepositoryFilter, RepositoryRow, Stale,
     StoreError,
 };
-use crate::license::pool::SeatKey;
 use crate::sync::plan::{GroupChange, RepositoryChange, SyncPlan};
 
 const STEP: &str = "applying a sync";
@@ -52,10 +52,7 @@ impl Draft {
                 key.repository, key.organization
             ),
         };
-        let row = self
-            .state
-            .row_mut(key.organization)
-            .map_err(|_| absent())?;
+        let row = self.state.row_mut(key.organization).map_err(|_| absent())?;
         let place = row.inventory.place(key.repository).map_err(|_| absent())?;
         Ok(&mut Arc::make_mut(&mut row.inventory).repositories[place].license)
     }
@@ -252,9 +249,8 @@ impl InventoryStore for MemoryStore {
         limit: u32,
     ) -> Result<Page<RepositoryRow>, StoreError> {
         let rows = self.read(|state| {
-            let wanted = |row: &&OrganizationRow| {
-                filter.organization.is_none_or(|id| row.record.id == id)
-            };
+            let wanted =
+                |row: &&OrganizationRow| filter.organization.is_none_or(|id| row.record.id == id);
             let rows = state.organizations.iter().filter(wanted);
             rows.flat_map(|row| {
                 let known = row.inventory.repositories.iter();

@@ -65,7 +65,10 @@ impl Draft {
         if !from.contains(&known.state) {
             return Err(misuse(
                 "applying a plan of seats",
-                format!("{key:?} is {} and cannot become {}", known.state, license.state),
+                format!(
+                    "{key:?} is {} and cannot become {}",
+                    known.state, license.state
+                ),
             ));
         }
         *known = license.kept();

@@ -22,6 +22,7 @@ impl Kept for DateTime<Utc> {
 impl Kept for Organization {
     fn kept(mut self) -> Self {
         self.created_at = self.created_at.kept();
+        self.followed_since = self.followed_since.map(Kept::kept);
         if let Status::Removed { at } = &mut self.status {
             *at = at.kept();
         }

@@ -1,0 +1,15 @@
+//! For tests: fakes of every port, contract suites for every implementation, and builders.
+
+mod bench;
+pub mod build;
+mod environment;
+pub mod host;
+mod memory;
+mod random;
+mod vault;
+
+pub use bench::TestBench;
+pub use environment::{FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SequentialIds};
+pub use host::{FakeHost, PageFault, World};
+pub use memory::MemoryStore;
+pub use vault::{MemoryVault, VaultFault};
