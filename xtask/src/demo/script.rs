@@ -1,62 +1,124 @@
 //! What is shown, in its order.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::forgehold::Forgehold;
 use super::simulator::Simulator;
 use crate::ui;
 
+/// The group that is connected; the simulator's own generated groups are below it.
+const GROUP: &str = "acme";
+
 pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
-    ui::heading("Connecting the organization");
+    ui::heading("A corner of the host that we know by name, among a few hundred others");
+    apply(simulator, &corner())?;
+
+    ui::heading("What would be covered? Nothing is stored yet");
     let url = simulator.url();
-    let add = [
+    let add = add_command(&url, &simulator.login);
+    let check: Vec<&str> = add.iter().copied().chain(["--check"]).collect();
+    forgehold.run_with_input(&check, &simulator.token)?;
+
+    ui::heading("Connecting the organization, with every setting");
+    forgehold.run_with_input(&add, &simulator.token)?;
+    forgehold.run(&["schedule", "preview", "--organization", GROUP])?;
+    tables(forgehold)?;
+
+    ui::heading("Somebody works at the host");
+    apply(simulator, &a_day_of_work())?;
+
+    ui::heading("Synchronizing again");
+    forgehold.run(&["org", "sync", GROUP])?;
+    forgehold.run(&["sync", "list"])?;
+
+    ui::heading("What happened, and why each of them has a license or not");
+    for repository in [
+        "acme/shop/gift-cards",
+        "acme/shop/cart",
+        "acme/back-office/checkout",
+        "acme/shop/legacy-fax",
+    ] {
+        forgehold.run(&["repo", "show", repository])?;
+        forgehold.run(&["repo", "why", repository])?;
+    }
+    forgehold.run(&["license", "status"])?;
+    forgehold.run(&["events"])
+}
+
+fn add_command<'a>(url: &'a str, login: &'a str) -> Vec<&'a str> {
+    let mut command = vec![
         "org",
         "add",
         "gitlab",
         "--host",
-        &url,
+        url,
         "--login",
-        &simulator.login,
+        login,
         "--token-stdin",
-        "--group",
-        "acme",
-        "--personal",
-        "--protect-groups",
-        "--auto-license",
-        "--license-existing",
-        "matching",
-        "--sync-at",
-        "06:00,18:00",
-        "--zone",
-        "Europe/Warsaw",
-        "--weekdays",
-        "mon,tue,wed,thu,fri",
     ];
-    let check: Vec<&str> = add.iter().copied().chain(["--check"]).collect();
-    forgehold.run_with_input(&check, &simulator.token)?;
-    forgehold.run_with_input(&add, &simulator.token)?;
-    show(forgehold)?;
-
-    ui::heading("Somebody changes things at the host");
-    simulator.change(
-        "a new repository: acme/brand-new",
-        &json!({"do": "create_project", "namespace": "acme", "path": "brand-new"}),
-    )?;
-    forgehold.run(&["org", "sync", "acme"])?;
-
-    ui::heading("What happened, and why");
-    show(forgehold)?;
-    forgehold.run(&["repo", "why", "acme/brand-new"])?;
-    forgehold.run(&["events"])
+    command.extend(["--group", GROUP, "--no-personal", "--protect-groups"]);
+    command.extend(["--auto-license", "--license-existing", "matching"]);
+    command.extend(["--sync-at", "06:00,18:00", "--zone", "Europe/Warsaw"]);
+    command.extend(["--weekdays", "mon,tue,wed,thu,fri"]);
+    command
 }
 
-/// The tables.
-fn show(forgehold: &Forgehold) -> Result<()> {
+fn tables(forgehold: &Forgehold) -> Result<()> {
     forgehold.run(&["org", "list"])?;
-    forgehold.run(&["org", "show", "acme"])?;
+    forgehold.run(&["org", "show", GROUP])?;
     forgehold.run(&["group", "list"])?;
     forgehold.run(&["repo", "list"])?;
-    forgehold.run(&["license", "status"])?;
-    forgehold.run(&["sync", "list"])
+    forgehold.run(&["license", "status"])
+}
+
+fn corner() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "two groups",
+            json!({"do": "create_group", "parent": GROUP, "path": "shop"}),
+        ),
+        (
+            "",
+            json!({"do": "create_group", "parent": GROUP, "path": "back-office"}),
+        ),
+        ("three repositories", project("acme/shop", "basket")),
+        ("", project("acme/shop", "checkout")),
+        ("", project("acme/shop", "legacy-fax")),
+    ]
+}
+
+fn a_day_of_work() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "a new repository: acme/shop/gift-cards",
+            project("acme/shop", "gift-cards"),
+        ),
+        (
+            "a rename: acme/shop/basket is now acme/shop/cart",
+            json!({"do": "rename_project", "project": "acme/shop/basket", "path": "cart"}),
+        ),
+        (
+            "a transfer: acme/shop/checkout goes to acme/back-office",
+            json!({"do": "transfer_project", "project": "acme/shop/checkout", "to": "acme/back-office"}),
+        ),
+        (
+            "a deletion: acme/shop/legacy-fax",
+            json!({"do": "delete_project", "project": "acme/shop/legacy-fax"}),
+        ),
+    ]
+}
+
+fn project(namespace: &str, path: &str) -> Value {
+    json!({"do": "create_project", "namespace": namespace, "path": path})
+}
+
+fn apply(simulator: &Simulator, changes: &[(&str, Value)]) -> Result<()> {
+    for (what, change) in changes {
+        if !what.is_empty() {
+            ui::say(format_args!("  {what}"));
+        }
+        simulator.change(change)?;
+    }
+    Ok(())
 }

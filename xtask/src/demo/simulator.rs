@@ -68,8 +68,7 @@ impl Simulator {
     }
 
     /// Changes the world, as somebody at the host would.
-    pub(super) fn change(&self, what: &str, mutation: &Value) -> Result<()> {
-        ui::say(format_args!("  {what}"));
+    pub(super) fn change(&self, mutation: &Value) -> Result<()> {
         let answer = self.post(MUTATE, &json!([mutation]))?;
         match answer.split_whitespace().nth(1) {
             Some(status) if status.starts_with('2') => Ok(()),
