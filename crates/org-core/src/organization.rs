@@ -391,13 +391,11 @@ impl Organization {
 
     /// Ends it; its history stays.
     pub fn remove(mut self, now: DateTime<Utc>) -> Result<Self, TransitionError> {
-        match self.status {
-            Status::Removed { .. } => self.refuse("removed again"),
-            _ => {
-                self.status = Status::Removed { at: now };
-                Ok(self)
-            }
+        if let Status::Removed { .. } = self.status {
+            return self.refuse("removed again");
         }
+        self.status = Status::Removed { at: now };
+        Ok(self)
     }
 
     /// What a sync found out about its health. Pausing and removing are a person's decisions, so a sync does not undo them.

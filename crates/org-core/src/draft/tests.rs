@@ -12,13 +12,21 @@ fn good() -> OrganizationDraft {
     }
 }
 
+fn join(errors: &[FieldError]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 fn told(draft: &OrganizationDraft) -> String {
     match draft.validate() {
         Ok(valid) => format!(
             "{} | {} | {} | {}",
             valid.name, valid.host, valid.settings.scope, valid.settings.schedule
         ),
-        Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+        Err(errors) => join(&errors),
     }
 }
 
@@ -53,14 +61,27 @@ fn all_mistakes_are_told_at_once() {
         },
         ..good()
     };
-    assert_snapshot!(told(&draft));
+    assert_snapshot!(told(&draft), @r#"
+    service: `svn` is not a known service; known is `gitlab`
+    host: the host `gitlab.example.com` has no scheme; write https://gitlab.example.com
+    login: the login may not contain ' '; allowed are letters, digits, `.`, `_` and `-`
+    token: the access token has white space or other characters that no token has; give the token alone
+    group: `a//b` is not a group path; write it as in the address bar after the host, like `company/platform`
+    group: `Acme` was chosen twice; leave one of them out
+    group: of `acme` and `acme/core` one lies inside the other; leave the inner one out
+    zone: there is no time zone "Europe/Warsav"; did you mean Europe/Warsaw?
+    weekdays: "someday" is not a day of the week; write mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, weekdays or weekends
+    sync-at: the hour of "25:00" is out of range; hours go from 00 to 23
+    device: there is no device `laptop`; the only one is `embedded`
+    name: the organization's name is empty
+    "#);
 }
 
 #[test]
 fn schedules_do_not_mix() {
     let schedule = |draft: ScheduleDraft| match draft.parse() {
         Ok(schedule) => schedule.to_string(),
-        Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+        Err(errors) => join(&errors),
     };
     let text = |text: &str| Some(text.to_owned());
     assert_snapshot!(schedule(ScheduleDraft { every: text("1h"), manual: true, ..ScheduleDraft::default() }), @"schedule: choose one of an interval, times of day, a cron expression and manual");

@@ -24,8 +24,9 @@ fn repository(path: &str, group: u64) -> Repository {
 fn told(before: &Repository, after: &Repository) -> String {
     repository_changes(before, after)
         .into_iter()
-        .map(|(kind, change)| format!("{kind}: {change}\n"))
-        .collect()
+        .map(|(kind, change)| format!("{kind}: {change}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]

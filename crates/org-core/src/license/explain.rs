@@ -135,11 +135,11 @@ fn next_step(known: &KnownRepository, policy: &LicensePolicy) -> Option<String> 
                 "It is gone from the host; the license is freed on {day} unless it comes back."
             ))
         }
-        (LicenseState::Licensed, Presence::Present) => None,
+        (LicenseState::Licensed, Presence::Present)
+        | (LicenseState::Unlicensed, Presence::Gone { .. }) => None,
         (LicenseState::Waiting, _) => {
             Some("Release another license or raise the number of seats.".to_owned())
         }
-        (LicenseState::Unlicensed, Presence::Gone { .. }) => None,
         (LicenseState::Unlicensed, Presence::Present) => {
             if known.repository.ownership == Ownership::SharedIn {
                 return Some("Connect the organization that owns it.".to_owned());

@@ -268,7 +268,8 @@ pub fn plan_seats(pool: &PoolSnapshot, seats: Seats, wishes: SeatWishes) -> Seat
     let mut queue: Vec<SeatRequest> = pool.waiting.iter().filter(stays).cloned().collect();
     queue.append(&mut request);
     queue.sort_by_key(SeatRequest::rank);
-    queue.dedup_by_key(|request| request.key);
+    let mut queued = HashSet::new();
+    queue.retain(|request| queued.insert(request.key));
 
     let granted = seats.free(held).map_or(queue.len(), |free| {
         usize::try_from(free).unwrap_or(usize::MAX).min(queue.len())

@@ -17,3 +17,40 @@ pub const GUARD_PERCENT: u64 = 20;
 pub const fn must_hold(vanishing: u64, known: u64) -> bool {
     vanishing > GUARD_COUNT && vanishing.saturating_mul(100) > known.saturating_mul(GUARD_PERCENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::must_hold;
+
+    #[test]
+    fn the_edges() {
+        let check = |vanishing, known, expected| {
+            assert_eq!(
+                must_hold(vanishing, known),
+                expected,
+                "{vanishing} of {known}"
+            );
+        };
+        check(0, 0, false);
+        check(10, 10, false);
+        check(10, 49, false);
+        check(11, 11, true);
+        check(11, 54, true);
+        check(11, 55, false);
+        check(20_000, 100_000, false);
+        check(20_001, 100_000, true);
+        check(u64::MAX, u64::MAX, false);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_sentence_of_the_rule(known in 0u64..1_000_000, share in 0u64..=100) {
+            let vanishing = known * share / 100;
+            // More than one in five: five times as many are more than all.
+            let exact = vanishing > 10 && vanishing * 5 > known;
+            prop_assert_eq!(must_hold(vanishing, known), exact);
+        }
+    }
+}

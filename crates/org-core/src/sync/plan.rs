@@ -465,3 +465,6 @@ fn merge<L, R, K: Ord>(
         })
     })
 }
+
+#[cfg(test)]
+mod tests;

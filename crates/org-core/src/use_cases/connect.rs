@@ -147,10 +147,8 @@ async fn verify_and_store(
     if own {
         match &stored {
             Ok(_) => {
-                ports
-                    .vault
-                    .set_owner(secret, SecretOwner::Organization(id))
-                    .await?
+                let owner = SecretOwner::Organization(id);
+                ports.vault.set_owner(secret, owner).await?;
             }
             Err(_) => {
                 ports.vault.delete(secret).await?;

@@ -36,16 +36,15 @@ pub async fn repository(
     let text = text.trim().trim_matches('/');
     let mut found = Vec::new();
     if let Ok(id) = text.parse::<RepositoryId>() {
-        let organizations = match organization {
-            Some(one) => vec![one],
-            None => {
-                let roster = ports.organizations.roster().await?;
-                roster
-                    .organizations
-                    .iter()
-                    .map(|organization| organization.id)
-                    .collect()
-            }
+        let organizations = if let Some(one) = organization {
+            vec![one]
+        } else {
+            let roster = ports.organizations.roster().await?;
+            roster
+                .organizations
+                .iter()
+                .map(|organization| organization.id)
+                .collect()
         };
         for organization in organizations {
             let key = SeatKey {

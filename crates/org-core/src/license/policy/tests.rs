@@ -111,7 +111,18 @@ fn each_mistake_names_its_line() {
     .into_iter()
     .map(error)
     .collect();
-    assert_snapshot!(told.join("\n"));
+    assert_snapshot!(told.join("\n"), @r"
+    the policy leaves open what happens to the rest; end it with `include all` or `exclude all`
+    the policy leaves open what happens to the rest; end it with `include all` or `exclude all`
+    line 2 is never reached, because `include all` before it fits everything
+    line 1: `allow all` starts with neither `include` nor `exclude`
+    line 3: `sometimes` is not a known condition; known are all, archived, pending-deletion, fork, visibility, topic, group, path
+    line 1: `topic` needs a value, like `topic production`
+    line 1: `fork` takes no value, but `yes` follows it
+    line 1: `secret` is not a known visibility; known are private, internal, public
+    line 1: `a[` is not a valid pattern: unclosed character class; missing ']'
+    line 1: `a//b` is not a group path; write it as in the address bar after the host, like `company/platform`
+    ");
 }
 
 proptest! {
