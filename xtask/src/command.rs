@@ -144,9 +144,13 @@ impl Cmd {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Starts the command and leaves it running; the caller ends it.
+    /// Starts the command and leaves it running; the caller ends it. Its standard input stays open until the
+    /// caller, or the end of this program, closes it.
     pub(crate) fn start(&self) -> Result<Child> {
-        self.spawn(Stdio::piped(), Stdio::inherit())
+        self.command(Stdio::piped(), Stdio::inherit())
+            .stdin(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{self}`"))
     }
 
     fn spawn(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {

@@ -16,7 +16,7 @@ pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
 
     ui::heading("What would be covered? Nothing is stored yet");
     let url = simulator.url();
-    let add = add_command(&url, &simulator.login);
+    let add = add_command(url, &simulator.login);
     let check: Vec<&str> = add.iter().copied().chain(["--check"]).collect();
     forgehold.run_with_input(&check, &simulator.token)?;
 

@@ -1,36 +1,43 @@
 //! The simulator as a program of its own, and the way to change its world while it runs.
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Child;
-use std::thread;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::command::Cmd;
 use crate::ui;
 
-/// Where the control interface takes changes of the world.
-const MUTATE: &str = "/_sim/mutate";
+/// What the world looks like: the same in every run.
+const WORLD: &str = "--seed 7 --roots 2 --groups 40 --depth 4 --projects 300 --personal 4 --shared-in 3 --foreign 6";
 
 /// A simulator that runs until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Simulator {
     child: Child,
+    url: String,
     /// `127.0.0.1:PORT`.
-    address: String,
+    control: String,
+    groups: u64,
+    projects: u64,
     pub(super) login: String,
     pub(super) token: String,
 }
 
 impl Simulator {
-    /// Starts `program` on a free port. Its first line tells where it listens.
+    /// Starts `program` on free ports. When it is ready it prints a line of JSON that tells where it listens.
     pub(super) fn start(program: &Path, folder: &Path) -> Result<Self> {
+        let token_file = folder.join("token");
         let mut child = Cmd::new(program, folder)
-            .words("--listen 127.0.0.1:0 --json")
+            .words(WORLD)
+            // With its standard input this program holds the simulator: however one ends, so does the other.
+            .words("--control-port 0 --stop-with-stdin --token-for alice --scope read_api --token-file")
+            .arg(&token_file)
             .start()?;
         let stdout = child
             .stdout
@@ -39,37 +46,34 @@ impl Simulator {
         let mut lines = BufReader::new(stdout);
         let mut line = String::new();
         lines.read_line(&mut line)?;
-        // Nobody reads the rest, but a full pipe would stop the program.
-        thread::spawn(move || {
-            let _ = std::io::copy(&mut lines, &mut std::io::sink());
-        });
         let ready: Value = serde_json::from_str(&line)
             .with_context(|| format!("the simulator did not say where it listens: {line:?}"))?;
-        let text = |field: &str| {
-            let text = ready[field].as_str().map(str::to_owned);
-            text.with_context(|| format!("the simulator did not tell its {field}"))
+        let text = |field: &Value, name: &str| {
+            let text = field.as_str().map(str::to_owned);
+            text.with_context(|| format!("the simulator did not tell its {name}"))
         };
-        let address = text("url")?
-            .trim_start_matches("http://")
-            .trim_end_matches('/')
-            .to_owned();
+        let control = text(&ready["control"], "control address")?;
+        let token = fs::read_to_string(&token_file).context("the simulator wrote no token")?;
         let simulator = Self {
             child,
-            address,
-            login: text("login")?,
-            token: text("token")?,
+            url: text(&ready["url"], "address")?,
+            control: control.trim_start_matches("http://").to_owned(),
+            groups: ready["groups"].as_u64().unwrap_or_default(),
+            projects: ready["projects"].as_u64().unwrap_or_default(),
+            login: text(&ready["token"]["user"], "user")?,
+            token: token.trim_end().to_owned(),
         };
         ui::say(format_args!("{simulator}"));
         Ok(simulator)
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Changes the world, as somebody at the host would.
     pub(super) fn change(&self, mutation: &Value) -> Result<()> {
-        let answer = self.post(MUTATE, &json!([mutation]))?;
+        let answer = self.post("/control/mutate", mutation)?;
         match answer.split_whitespace().nth(1) {
             Some(status) if status.starts_with('2') => Ok(()),
             _ => bail!("the simulator refused {mutation}: {answer}"),
@@ -78,12 +82,12 @@ impl Simulator {
 
     fn post(&self, path: &str, body: &Value) -> Result<String> {
         let body = body.to_string();
-        let mut stream = TcpStream::connect(&self.address).context("the simulator is gone")?;
+        let mut stream = TcpStream::connect(&self.control).context("the simulator is gone")?;
         write!(
             stream,
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
-            self.address,
+            self.control,
             body.len()
         )?;
         let mut answer = String::new();
@@ -94,7 +98,16 @@ impl Simulator {
 
 impl fmt::Display for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} answers as GitLab would", self.url())
+        let Self {
+            url,
+            groups,
+            projects,
+            ..
+        } = self;
+        write!(
+            f,
+            "{url} answers as GitLab would, with {projects} projects in {groups} groups"
+        )
     }
 }
 
