@@ -77,8 +77,10 @@
 mod answer;
 mod auth;
 mod clock;
+mod control;
 mod cursor;
 mod fault;
+mod fault_kind;
 mod graphql;
 mod limits;
 mod log;
@@ -93,7 +95,9 @@ mod tls;
 mod world;
 
 pub use clock::Clock;
-pub use fault::{Fault, FaultId, FaultKind, Trigger};
+pub use control::Control;
+pub use fault::{Fault, FaultId, Trigger};
+pub use fault_kind::FaultKind;
 pub use limits::{Budget, Endpoint, RateLimits};
 pub use log::{RequestRecord, Stats};
 pub use request::AuthKind;

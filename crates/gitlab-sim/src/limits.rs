@@ -1,6 +1,6 @@
 //! Request budgets: the throttle in front of everything and the limiter of single endpoints.
 //!
-//! Both count in fixed windows of the clock, as Rack::Attack and GitLab's own limiter do.
+//! Both count in fixed windows of the clock, as `Rack::Attack` and GitLab's own limiter do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Budget {
     pub fn per_minute(requests: u64) -> Self {
         Self {
             requests,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
         }
     }
 }
@@ -74,7 +74,7 @@ impl RateLimits {
 
     /// The published limits of GitLab.com (GitLab docs, `user/gitlab_com`).
     pub fn gitlab_com() -> Self {
-        let ten_minutes = Duration::from_secs(600);
+        let ten_minutes = Duration::from_mins(10);
         Self {
             authenticated: Some(Budget::per_minute(2000)),
             unauthenticated: Some(Budget::per_minute(500)),

@@ -108,16 +108,13 @@ impl<'a> Params<'a> {
     pub(crate) fn level(&mut self, name: &str) -> Option<u8> {
         let number = self.number(name)?;
         let known = [5, 10, 15, 20, 25, 30, 40, 50];
-        match u8::try_from(number)
+        let level = u8::try_from(number)
             .ok()
-            .filter(|level| known.contains(level))
-        {
-            Some(level) => Some(level),
-            None => {
-                self.wrong(name, "does not have a valid value");
-                None
-            }
+            .filter(|level| known.contains(level));
+        if level.is_none() {
+            self.wrong(name, "does not have a valid value");
         }
+        level
     }
 
     pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
 use crate::answer::{Answer, JSON};
-use crate::fault::FaultKind;
+use crate::fault_kind::FaultKind;
 use crate::log::RequestRecord;
 use crate::request::Call;
 use crate::shared::Shared;
@@ -305,33 +305,18 @@ fn broken(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, why)
 }
 
+/// The first bytes, then an error, which makes the server cut the connection.
 fn cut(bytes: &Bytes, after: usize) -> Body {
     let kept = bytes.slice(..after.min(bytes.len()));
-    let pieces = [Some(kept), None];
-    let stream = futures_util::stream::iter(pieces).then_break();
+    let stream = futures_util::stream::unfold(Some(kept), |kept| async move {
+        if let Some(kept) = kept {
+            return Some((Ok(kept), None));
+        }
+        // Lets what was sent reach the wire before the connection goes.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Some((Err(broken("the body was to be cut")), None))
+    });
     Body::from_stream(stream)
-}
-
-/// Ends a stream of pieces with an error, which makes the server cut the connection.
-trait ThenBreak: Sized {
-    fn then_break(self) -> impl futures_util::Stream<Item = Result<Bytes, io::Error>> + Send;
-}
-
-impl<S: futures_util::Stream<Item = Option<Bytes>> + Send> ThenBreak for S {
-    fn then_break(self) -> impl futures_util::Stream<Item = Result<Bytes, io::Error>> + Send {
-        use futures_util::StreamExt;
-        self.then(|piece| async move {
-            match piece {
-                Some(bytes) => Ok(bytes),
-                None => {
-                    // Lets what was sent reach the wire before the connection goes.
-                    tokio::task::yield_now().await;
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    Err(broken("the body was to be cut"))
-                }
-            }
-        })
-    }
 }
 
 fn drip(bytes: Bytes, piece: usize, pause: Duration) -> Body {

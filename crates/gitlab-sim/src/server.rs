@@ -329,10 +329,6 @@ impl GitlabSim {
             tokio::task::yield_now().await;
         }
     }
-
-    pub(crate) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::entities::{self, WithAccess};
+use super::entities;
+use super::project_json::{self, WithAccess};
 use super::projects::find_project;
 use super::{Ctx, Reply};
 use crate::answer::Answer;
@@ -193,7 +194,7 @@ pub(super) fn single(ctx: &Ctx<'_>, id: &str) -> Reply {
             .projects_of(group.id.namespace())
             .filter_map(|id| seen(&id))
             .take(EMBEDDED)
-            .map(|project| entities::project(ctx, project, WithAccess::No))
+            .map(|project| project_json::full(ctx, project, WithAccess::No))
             .collect();
         let shared: Vec<Value> = ctx
             .world
@@ -201,7 +202,7 @@ pub(super) fn single(ctx: &Ctx<'_>, id: &str) -> Reply {
             .filter_map(|id| seen(&id))
             .filter(|project| project.shares.iter().any(|share| share.group == group.id))
             .take(EMBEDDED)
-            .map(|project| entities::project(ctx, project, WithAccess::No))
+            .map(|project| project_json::full(ctx, project, WithAccess::No))
             .collect();
         entities::extend(
             &mut value,

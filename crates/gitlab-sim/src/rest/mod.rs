@@ -1,8 +1,10 @@
 //! The REST API, version 4: which endpoint answers, and what it asks of the credential.
 
 mod entities;
+pub(crate) use entities::ssh_host;
 mod groups;
 mod members;
+mod project_json;
 mod projects;
 mod tokens;
 mod users;

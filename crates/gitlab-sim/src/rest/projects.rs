@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
-use super::entities::{self, WithAccess};
+use super::entities;
 use super::groups::find_group;
+use super::project_json::{self, WithAccess};
 use super::{Ctx, Reply};
 use crate::answer::{Answer, TEXT};
 use crate::paginate;
@@ -30,6 +31,10 @@ const ORDERS: &[&str] = &[
 const SORTS: &[&str] = &["asc", "desc"];
 
 /// What a listing of projects leaves out. Its `Debug` text is the key of the cache.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are GitLab's parameters"
+)]
 #[derive(Debug)]
 struct Filter {
     membership: bool,
@@ -169,10 +174,10 @@ impl Cut {
         let project = |id: u64| world.projects.get(&ProjectId(id));
         match self.by {
             "name" => {
-                ids.sort_by_cached_key(|id| (project(*id).map(|p| p.name.to_lowercase()), *id))
+                ids.sort_by_cached_key(|id| (project(*id).map(|p| p.name.to_lowercase()), *id));
             }
             "path" => {
-                ids.sort_by_cached_key(|id| (project(*id).map(|p| p.path.to_lowercase()), *id))
+                ids.sort_by_cached_key(|id| (project(*id).map(|p| p.path.to_lowercase()), *id));
             }
             "updated_at" => ids.sort_by_cached_key(|id| (project(*id).map(|p| p.updated_at), *id)),
             "last_activity_at" => {
@@ -393,12 +398,12 @@ pub(super) fn single(ctx: &Ctx<'_>, id: &str) -> Reply {
     let license = params.on("license");
     params.finish()?;
     let mut value = if ctx.who.user.is_some() {
-        entities::project(ctx, project, WithAccess::Yes)
+        project_json::full(ctx, project, WithAccess::Yes)
     } else {
-        entities::project_simple(ctx, project)
+        project_json::simple(ctx, project)
     };
     if statistics && ctx.access.project_role(ctx.world, project) >= Role::Reporter.level() {
-        value["statistics"] = entities::project_statistics(project);
+        value["statistics"] = project_json::statistics(project);
     }
     if license {
         entities::extend(&mut value, json!({ "license_url": null, "license": null }));
@@ -532,12 +537,12 @@ impl Shape {
             .filter_map(|id| ctx.world.projects.get(&ProjectId(*id)))
             .map(|project| {
                 if self.simple {
-                    return entities::project_simple(ctx, project);
+                    return project_json::simple(ctx, project);
                 }
-                let mut value = entities::project(ctx, project, self.with_access);
+                let mut value = project_json::full(ctx, project, self.with_access);
                 let role = ctx.access.project_role(ctx.world, project);
                 if self.statistics && role >= Role::Reporter.level() {
-                    value["statistics"] = entities::project_statistics(project);
+                    value["statistics"] = project_json::statistics(project);
                 }
                 value
             })

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::entities;
 use super::{Ctx, Reply};
+use super::{entities, project_json};
 use crate::answer::{Answer, TEXT};
 use crate::auth;
 use crate::paginate;
@@ -104,7 +104,7 @@ fn group(ctx: &Ctx<'_>, group: &Group) -> Value {
 }
 
 fn project(ctx: &Ctx<'_>, project: &Project) -> Value {
-    let simple = entities::project_simple(ctx, project);
+    let simple = project_json::simple(ctx, project);
     let mut value = json!({
         "access_levels": {
             "project_access_level": ctx.access.projects.get(&project.id),

@@ -209,6 +209,7 @@ pub struct Group {
 }
 
 /// One project.
+#[expect(clippy::struct_excessive_bools, reason = "they are GitLab's fields")]
 #[derive(Debug, Clone)]
 pub struct Project {
     /// Its number.

@@ -116,7 +116,7 @@ async fn the_throttle_tells_its_budget_and_then_refuses() {
     let start: DateTime<Utc> = "2026-01-01T00:00:30Z".parse().unwrap();
     let sim = GitlabSim::builder()
         .clock(Clock::manual(start))
-        .rate_limits(RateLimits::throttle(2, Duration::from_secs(60)))
+        .rate_limits(RateLimits::throttle(2, Duration::from_mins(1)))
         .start()
         .await
         .unwrap();
