@@ -7,7 +7,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use crate::host::{HostUrl, PlainHttp, Service};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, OrganizationId};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
 use crate::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
 use crate::schedule::{
@@ -355,6 +355,8 @@ impl SettingsDraft {
 /// The whole form, as typed.
 #[derive(Debug, Clone)]
 pub struct OrganizationDraft {
+    /// The identity that it shall have, so that a preview of its schedule shows the very times that will come; none means a new one.
+    pub id: Option<OrganizationId>,
     /// The name; none means one made from the scope or the login.
     pub name: Option<String>,
     /// The kind of host.
@@ -374,6 +376,7 @@ pub struct OrganizationDraft {
 impl Default for OrganizationDraft {
     fn default() -> Self {
         Self {
+            id: None,
             name: None,
             service: Service::Gitlab.to_string(),
             host: HostUrl::GITLAB_COM.to_owned(),
@@ -397,6 +400,8 @@ pub enum TokenSource {
 /// The form once every field makes sense.
 #[derive(Debug, Clone)]
 pub struct ValidDraft {
+    /// The identity that it shall have; none means a new one.
+    pub id: Option<OrganizationId>,
     /// The name.
     pub name: OrganizationName,
     /// The kind of host.
@@ -475,6 +480,7 @@ impl OrganizationDraft {
                 if errors.is_empty() =>
             {
                 Ok(ValidDraft {
+                    id: self.id,
                     name,
                     service,
                     host,

@@ -174,6 +174,9 @@ pub struct Probe {
 #[async_trait]
 pub trait VcsProbe: Send + Sync {
     /// Tries step by step, within a minute altogether. Failure is part of the report, never an error.
+    ///
+    /// A credential that the host refuses is no failure of reaching it: the last step then says that the host keeps its version to itself.
+    /// Whether the credential is good is what [`VcsIdentity::identify`] finds out.
     async fn probe(&self, probe: &Probe) -> ProbeReport;
 }
 

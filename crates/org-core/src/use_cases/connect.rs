@@ -138,7 +138,9 @@ async fn verify_and_store(
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
     let (token, _, identity) = verify(ports, draft, progress).await?;
-    let id = OrganizationId::from_uuid(ports.ids.next_id());
+    let id = draft
+        .id
+        .unwrap_or_else(|| OrganizationId::from_uuid(ports.ids.next_id()));
     let (secret, own) = match &token.secret {
         Some(facts) => (facts.reference, false),
         None => (keep_token(ports, attempt.id, &token).await?, true),

@@ -9,6 +9,7 @@ pub mod follow;
 pub mod licenses;
 pub mod lookup;
 pub mod manage;
+pub mod overview;
 pub mod preflight;
 pub mod progress;
 pub mod reconnect;
@@ -25,3 +26,6 @@ use crate::ports::Ports;
 ///
 /// Each refusal means that somebody else's change went through, so the system as a whole always gets on.
 pub(crate) const STALE_RETRIES: usize = 64;
+
+#[cfg(test)]
+mod tests;
