@@ -182,7 +182,7 @@ impl Trigger {
         }
     }
 
-    /// Runs any change.
+    /// Runs any change. It must not set faults or triggers itself.
     pub fn change(change: impl FnMut(&mut World) + Send + 'static) -> Self {
         Self {
             on: Selector::default(),

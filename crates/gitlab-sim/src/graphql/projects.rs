@@ -123,8 +123,8 @@ impl ProjectNode {
         self.row.forked_from.is_some()
     }
 
-    async fn import_status(&self) -> &'static str {
-        "none"
+    async fn import_status(&self) -> &str {
+        &self.row.import_status
     }
 
     async fn wiki_enabled(&self) -> bool {

@@ -164,7 +164,7 @@ fn features(project: &Project) -> Value {
         "mr_default_target_self": false,
         "import_url": null,
         "import_type": null,
-        "import_status": "none",
+        "import_status": project.import_status,
         "import_error": null,
         "open_issues_count": 0,
         "description_html": description_html(project),

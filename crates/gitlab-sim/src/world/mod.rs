@@ -240,6 +240,8 @@ pub struct Project {
     pub empty_repo: bool,
     /// Whether the code may be read by those who see the project (`repository_access_level`).
     pub repository_enabled: bool,
+    /// `none`, or `scheduled`, `started`, `finished` or `failed` of an import.
+    pub import_status: String,
     /// Topics, sorted.
     pub topics: Vec<String>,
     /// Stars.

@@ -26,6 +26,8 @@ pub struct ProjectPatch {
     pub archived: Option<bool>,
     /// Whether nothing was ever pushed.
     pub empty_repo: Option<bool>,
+    /// How its import stands: `none`, `scheduled`, `started`, `finished` or `failed`.
+    pub import_status: Option<String>,
     /// Its topics.
     pub topics: Option<Vec<String>>,
     /// Whether its code may be read by those who see it.
@@ -109,6 +111,7 @@ impl World {
             default_branch: "main".to_owned(),
             empty_repo: false,
             repository_enabled: true,
+            import_status: "none".to_owned(),
             topics: Vec::new(),
             star_count: 0,
             forked_from: None,
@@ -161,6 +164,7 @@ impl World {
             set(&mut project.default_branch, patch.default_branch);
             set(&mut project.archived, patch.archived);
             set(&mut project.empty_repo, patch.empty_repo);
+            set(&mut project.import_status, patch.import_status);
             set(&mut project.topics, patch.topics);
             set(&mut project.repository_enabled, patch.repository_enabled);
             if patch.description.is_some() {

@@ -337,6 +337,7 @@ impl Generator<'_> {
             .to_owned(),
             empty_repo: self.rng.random_ratio(1, 40),
             repository_enabled: !self.rng.random_ratio(1, 60),
+            import_status: "none".to_owned(),
             topics,
             star_count: self.rng.random_range(0..50),
             forked_from: forked.then(|| earlier[self.rng.random_range(0..earlier.len())]),
