@@ -44,6 +44,19 @@ pub async fn check(
     })
 }
 
+/// Parses the form and asks the host who the token is and what it allows, without looking at the list; nothing is stored.
+pub async fn identify(
+    ports: &Ports,
+    draft: &OrganizationDraft,
+    progress: &dyn Progress,
+) -> Result<(ValidDraft, Identity), UseCaseError> {
+    let draft = draft
+        .validate()
+        .map_err(|errors| UseCaseError::Invalid { errors })?;
+    let (_, _, identity) = verify(ports, &draft, progress).await?;
+    Ok((draft, identity))
+}
+
 /// Connects an organization. Its first sync is due at once; the caller starts it.
 pub async fn connect(
     ports: &Ports,

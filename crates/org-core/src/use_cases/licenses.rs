@@ -1,14 +1,15 @@
 //! Licenses from a person's side: assign, release, configure, explain.
 
 use crate::event::{Actor, Event, FieldChange, Subject};
+use crate::ids::OrganizationId;
 use crate::inventory::Ownership;
 use crate::license::explain::{Explanation, explain};
-use crate::license::policy::LicensePolicy;
+use crate::license::policy::{Action, LicensePolicy};
 use crate::license::pool::{
     Held, PoolSnapshot, Released, SeatKey, SeatPlan, SeatRequest, SeatWishes, Seats, plan_seats,
 };
 use crate::license::{LicenseRecord, LicenseState, Reason};
-use crate::ports::{PoolSummary, Ports, RepositoryRow, Stale, StoreError};
+use crate::ports::{Page, PoolSummary, Ports, RepositoryFilter, RepositoryRow, Stale, StoreError};
 use crate::use_cases::{STALE_RETRIES, UseCaseError};
 
 /// The pool as a person sees it.
@@ -228,6 +229,47 @@ pub async fn set_policy(
     )
     .with_change(change);
     Ok(ports.licenses.set_policy(policy, &[event]).await?)
+}
+
+/// What a policy says about one repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    /// The repository.
+    pub row: RepositoryRow,
+    /// Whether the policy would let it have a license.
+    pub action: Action,
+    /// What decides: the rule in its own words, or that a rule never licenses it.
+    pub by: String,
+}
+
+/// What a policy says about the repositories that are there, a page at a time; nothing changes.
+pub async fn try_policy(
+    ports: &Ports,
+    policy: &LicensePolicy,
+    organization: Option<OrganizationId>,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<Trial>, UseCaseError> {
+    let filter = RepositoryFilter {
+        organization,
+        ..RepositoryFilter::default()
+    };
+    let page = ports.inventory.repositories(&filter, after, limit).await?;
+    let trial = |row: RepositoryRow| {
+        let repository = &row.known.repository;
+        let (action, by) = match repository.ownership {
+            Ownership::SharedIn => (Action::Exclude, "only shared in".to_owned()),
+            Ownership::Owned => {
+                let (action, rule) = policy.verdict(repository);
+                (action, rule.to_string())
+            }
+        };
+        Trial { row, action, by }
+    };
+    Ok(Page {
+        items: page.items.into_iter().map(trial).collect(),
+        next: page.next,
+    })
 }
 
 /// Why a repository is, or is not, licensed.
