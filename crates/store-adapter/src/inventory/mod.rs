@@ -1,0 +1,139 @@
+//! Groups and repositories: the whole of an organization to plan on, pages of it to look at.
+
+mod pages;
+mod rows;
+pub(crate) mod write;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use org_core::ids::{GroupId, OrganizationId};
+use org_core::inventory::{Inventory, KnownGroup};
+use org_core::license::pool::SeatKey;
+use org_core::ports::{
+    InventoryCounts, InventoryStore, Page, RepositoryFilter, RepositoryRow, StoreError,
+};
+
+pub(crate) use self::rows::license;
+use crate::cells::{Cells, signed};
+use crate::error::During;
+use crate::store::Store;
+
+/// One repository with the name of its organization. The name comes from a look-up for each row of the answer: a join would let the planner
+/// begin at the organizations, and lose the order.
+pub(crate) const REPOSITORY_ROW: &str = "SELECT *, (SELECT o.name FROM organizations AS o \
+    WHERE o.id = repositories.organization) AS organization_name FROM repositories";
+
+#[async_trait]
+impl InventoryStore for Store {
+    async fn inventory(&self, organization: OrganizationId) -> Result<Inventory, StoreError> {
+        const STEP: &str = "reading the inventory";
+        let mut tx = self.begin_read().await?;
+        let row = sqlx::query("SELECT id, inventory_generation FROM organizations WHERE id = $1")
+            .bind(organization.as_uuid())
+            .fetch_optional(&mut *tx)
+            .await
+            .during(STEP)?;
+        let Some(row) = row else {
+            return Ok(Inventory::default());
+        };
+        let generation =
+            Cells::new(&row, "organizations", &["id"]).count("inventory_generation")?;
+
+        let mut repositories = Vec::new();
+        let mut rows =
+            sqlx::query("SELECT * FROM repositories WHERE organization = $1 ORDER BY id")
+                .bind(organization.as_uuid())
+                .fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await.during(STEP)? {
+            repositories.push(rows::known_repository(&row)?);
+        }
+        drop(rows);
+
+        let mut groups = Vec::new();
+        let mut rows = sqlx::query("SELECT * FROM groups WHERE organization = $1 ORDER BY id")
+            .bind(organization.as_uuid())
+            .fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await.during(STEP)? {
+            groups.push(rows::known_group(&row)?);
+        }
+        drop(rows);
+        Ok(Inventory {
+            generation,
+            repositories,
+            groups,
+        })
+    }
+
+    async fn repositories(
+        &self,
+        filter: &RepositoryFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<RepositoryRow>, StoreError> {
+        pages::repositories(self, filter, after, limit).await
+    }
+
+    async fn repository(&self, key: SeatKey) -> Result<Option<RepositoryRow>, StoreError> {
+        let mut query = sqlx::QueryBuilder::new(REPOSITORY_ROW);
+        query.push(" WHERE organization = ");
+        query.push_bind(key.organization.as_uuid());
+        query.push(" AND id = ");
+        query.push_bind(signed(key.repository.get()));
+        let row = query
+            .build()
+            .fetch_optional(self.reader())
+            .await
+            .during("reading a repository")?;
+        row.as_ref().map(rows::repository_row).transpose()
+    }
+
+    async fn groups(
+        &self,
+        organization: OrganizationId,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<KnownGroup>, StoreError> {
+        pages::groups(self, organization, after, limit).await
+    }
+
+    async fn group(
+        &self,
+        organization: OrganizationId,
+        id: GroupId,
+    ) -> Result<Option<KnownGroup>, StoreError> {
+        let row = sqlx::query("SELECT * FROM groups WHERE organization = $1 AND id = $2")
+            .bind(organization.as_uuid())
+            .bind(signed(id.get()))
+            .fetch_optional(self.reader())
+            .await
+            .during("reading a group")?;
+        row.as_ref().map(rows::known_group).transpose()
+    }
+
+    async fn counts(&self, organization: OrganizationId) -> Result<InventoryCounts, StoreError> {
+        const STEP: &str = "counting the inventory";
+        let mut tx = self.begin_read().await?;
+        let (repositories, gone, licensed, waiting): (i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE NOT gone), count(*) FILTER (WHERE gone), \
+             count(*) FILTER (WHERE license_state = 'licensed'), count(*) FILTER (WHERE license_state = 'waiting') \
+             FROM repositories WHERE organization = $1",
+        )
+        .bind(organization.as_uuid())
+        .fetch_one(&mut *tx)
+        .await
+        .during(STEP)?;
+        let groups: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM groups WHERE organization = $1 AND NOT gone")
+                .bind(organization.as_uuid())
+                .fetch_one(&mut *tx)
+                .await
+                .during(STEP)?;
+        Ok(InventoryCounts {
+            repositories: repositories.unsigned_abs(),
+            groups: groups.unsigned_abs(),
+            licensed: licensed.unsigned_abs(),
+            waiting: waiting.unsigned_abs(),
+            gone: gone.unsigned_abs(),
+        })
+    }
+}

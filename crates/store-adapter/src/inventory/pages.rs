@@ -1,0 +1,148 @@
+//! Pages of repositories and groups. Each begins where the one before ended, by key and not by number, and is read from an index.
+
+use org_core::ids::OrganizationId;
+use org_core::inventory::KnownGroup;
+use org_core::ports::{Page, PresenceFilter, RepositoryFilter, RepositoryRow, StoreError};
+use sqlx::QueryBuilder;
+
+use super::{REPOSITORY_ROW, rows};
+use crate::cells::signed;
+use crate::cursor;
+use crate::dialect::{Db, IN_ORDER_OF_PATH, IN_ORDER_WITHIN_ORGANIZATION};
+use crate::error::During;
+use crate::store::Store;
+
+pub(super) async fn repositories(
+    store: &Store,
+    filter: &RepositoryFilter,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<RepositoryRow>, StoreError> {
+    const KIND: &str = "repositories";
+    let after: Option<(String, String, i64)> = cursor::read(KIND, after)?;
+    let mut query = QueryBuilder::<Db>::new(REPOSITORY_ROW);
+    if let Some(organization) = filter.organization {
+        query.push(IN_ORDER_WITHIN_ORGANIZATION);
+        query.push(" WHERE organization = ");
+        query.push_bind(organization.as_uuid());
+    } else {
+        query.push(IN_ORDER_OF_PATH);
+        query.push(" WHERE path_key >= ''");
+    }
+    if let Some((path, organization, id)) = after {
+        query.push(" AND (path_key, organization, id) > (");
+        query.push_bind(path);
+        query.push(", ");
+        query.push_bind(cursor::uuid(KIND, &organization)?);
+        query.push(", ");
+        query.push_bind(id);
+        query.push(")");
+    }
+    push_conditions(&mut query, filter);
+    query.push(" ORDER BY path_key, organization, id LIMIT ");
+    query.push_bind(cursor::one_more(limit));
+    let rows = query
+        .build()
+        .fetch_all(store.reader())
+        .await
+        .during("reading a page of repositories")?;
+    let rows = rows
+        .iter()
+        .map(rows::repository_row)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(cursor::page(KIND, rows, limit, |row| {
+        (
+            row.known.repository.full_path.to_lowercase(),
+            row.organization.to_string(),
+            signed(row.known.repository.id.get()),
+        )
+    }))
+}
+
+fn push_conditions(query: &mut QueryBuilder<Db>, filter: &RepositoryFilter) {
+    match filter.presence {
+        PresenceFilter::Present => query.push(" AND NOT gone"),
+        PresenceFilter::Gone => query.push(" AND gone"),
+        PresenceFilter::Any => query,
+    };
+    if let Some(license) = filter.license {
+        query.push(" AND license_state = ");
+        query.push_bind(license.as_str());
+    }
+    if let Some(lifecycle) = filter.lifecycle {
+        query.push(" AND lifecycle = ");
+        query.push_bind(lifecycle.as_str());
+    }
+    if let Some(visibility) = filter.visibility {
+        query.push(" AND visibility = ");
+        query.push_bind(visibility.as_str());
+    }
+    if let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) {
+        query.push(" AND path_key LIKE ");
+        query.push_bind(containing(text));
+        query.push(" ESCAPE '\\'");
+    }
+}
+
+/// The pattern for what has `text` in it, in lower case; a person who types `_` or `%` means just that.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.to_lowercase().chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+pub(super) async fn groups(
+    store: &Store,
+    organization: OrganizationId,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Page<KnownGroup>, StoreError> {
+    const KIND: &str = "groups";
+    let after: Option<(bool, String, i64)> = cursor::read(KIND, after)?;
+    let mut query = QueryBuilder::<Db>::new("SELECT * FROM groups WHERE organization = ");
+    query.push_bind(organization.as_uuid());
+    if let Some((gone, path, id)) = after {
+        query.push(" AND (gone, path_key, id) > (");
+        query.push_bind(gone);
+        query.push(", ");
+        query.push_bind(path);
+        query.push(", ");
+        query.push_bind(id);
+        query.push(")");
+    }
+    query.push(" ORDER BY gone, path_key, id LIMIT ");
+    query.push_bind(cursor::one_more(limit));
+    let rows = query
+        .build()
+        .fetch_all(store.reader())
+        .await
+        .during("reading a page of groups")?;
+    let rows = rows
+        .iter()
+        .map(rows::known_group)
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(cursor::page(KIND, rows, limit, |known| {
+        (
+            !known.presence.is_present(),
+            known.group.full_path.to_lowercase(),
+            signed(known.group.id.get()),
+        )
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_plain_characters() {
+        assert_eq!(containing(r"A_b%\"), r"%a\_b\%\\%");
+    }
+}
