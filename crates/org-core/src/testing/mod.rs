@@ -2,6 +2,7 @@
 
 mod bench;
 pub mod build;
+pub mod contract;
 mod environment;
 pub mod host;
 mod memory;
@@ -13,3 +14,6 @@ pub use environment::{FixedEntitlements, InstantTimer, ManualClock, ManualTimer,
 pub use host::{FakeHost, PageFault, World};
 pub use memory::MemoryStore;
 pub use vault::{MemoryVault, VaultFault};
+
+#[cfg(test)]
+mod tests;

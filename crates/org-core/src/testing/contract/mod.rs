@@ -1,0 +1,271 @@
+//! The promises of the ports, each a named case.
+//!
+//! Every suite is a macro that makes one `#[test]` per case, each on a fresh implementation. `run` is a function that drives a future to
+//! its end, so a suite does not care about the runtime; `make` is an expression for a fresh implementation, which may use `.await`:
+//!
+//! ```
+//! mod vault {
+//!     use std::sync::Arc;
+//!
+//!     use org_core::testing::MemoryVault;
+//!     use org_core::testing::contract::VaultUnderTest;
+//!
+//!     org_core::vault_contract! {
+//!         run = futures_executor::block_on,
+//!         make = VaultUnderTest::new(Arc::new(MemoryVault::new())),
+//!     }
+//! }
+//! ```
+//!
+//! What an implementation lives on, such as a temporary folder, is kept with `keeping`. What must hold between several programs is tried
+//! through a second handle on the same data: give one with `with_second`, or both handles are the same.
+//!
+//! The cases are functions too, so that a single one can run under a debugger.
+
+pub mod attempts;
+pub mod events;
+pub mod inventory;
+pub mod licenses;
+pub mod organizations;
+mod scene;
+pub mod syncs;
+pub mod vault;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::ports::{
+    AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore, SecretVault,
+    SyncStore,
+};
+
+/// Makes a test of each case; the suites are made with it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_cases {
+    ($suite:ident, $run:expr, $make:expr, [$($case:ident),* $(,)?]) => {
+        $(
+            #[test]
+            fn $case() {
+                ($run)(async {
+                    let made = $make;
+                    $crate::testing::contract::$suite::$case(made).await;
+                });
+            }
+        )*
+    };
+}
+
+/// Runs the suites of all six stores, each in a module of its own; `make` is an expression for fresh [`Stores`].
+#[macro_export]
+macro_rules! store_contract {
+    (run = $run:expr, make = $make:expr $(,)?) => {
+        mod organizations {
+            use super::*;
+            $crate::organization_store_contract! { run = $run, make = $make }
+        }
+        mod attempts {
+            use super::*;
+            $crate::attempt_store_contract! { run = $run, make = $make }
+        }
+        mod inventory {
+            use super::*;
+            $crate::inventory_store_contract! { run = $run, make = $make }
+        }
+        mod syncs {
+            use super::*;
+            $crate::sync_store_contract! { run = $run, make = $make }
+        }
+        mod licenses {
+            use super::*;
+            $crate::license_store_contract! { run = $run, make = $make }
+        }
+        mod events {
+            use super::*;
+            $crate::event_store_contract! { run = $run, make = $make }
+        }
+    };
+}
+
+/// What lives as long as the implementation under test.
+#[derive(Default)]
+struct Guard(Vec<Box<dyn Any + Send>>);
+
+/// A fresh vault.
+pub struct VaultUnderTest {
+    vault: Arc<dyn SecretVault>,
+    second: Arc<dyn SecretVault>,
+    guard: Guard,
+}
+
+impl VaultUnderTest {
+    /// A vault without secrets.
+    pub fn new(vault: Arc<dyn SecretVault>) -> Self {
+        Self {
+            second: vault.clone(),
+            vault,
+            guard: Guard::default(),
+        }
+    }
+
+    /// With a second handle on the same vault, as another program has.
+    #[must_use]
+    pub fn with_second(mut self, second: Arc<dyn SecretVault>) -> Self {
+        self.second = second;
+        self
+    }
+
+    /// With something that must live as long as the vault.
+    #[must_use]
+    pub fn keeping(mut self, guard: impl Any + Send) -> Self {
+        self.guard.0.push(Box::new(guard));
+        self
+    }
+}
+
+impl fmt::Debug for VaultUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultUnderTest")
+            .field("guards", &self.guard.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// All stores on one fresh database.
+pub struct Stores {
+    /// Organizations.
+    pub organizations: Arc<dyn OrganizationStore>,
+    /// Connection attempts.
+    pub attempts: Arc<dyn AttemptStore>,
+    /// Groups and repositories.
+    pub inventory: Arc<dyn InventoryStore>,
+    /// Syncs.
+    pub syncs: Arc<dyn SyncStore>,
+    /// The license pool.
+    pub licenses: Arc<dyn LicenseStore>,
+    /// The history.
+    pub events: Arc<dyn EventStore>,
+    second: Option<Box<Self>>,
+    guard: Guard,
+}
+
+impl Stores {
+    /// The stores that one value implements.
+    pub fn new<S>(store: &Arc<S>) -> Self
+    where
+        S: OrganizationStore
+            + AttemptStore
+            + InventoryStore
+            + SyncStore
+            + LicenseStore
+            + EventStore
+            + 'static,
+    {
+        Self::of(
+            store.clone(),
+            store.clone(),
+            store.clone(),
+            store.clone(),
+            store.clone(),
+            store.clone(),
+        )
+    }
+
+    /// The stores, each a value of its own, all on the same database.
+    pub fn of(
+        organizations: Arc<dyn OrganizationStore>,
+        attempts: Arc<dyn AttemptStore>,
+        inventory: Arc<dyn InventoryStore>,
+        syncs: Arc<dyn SyncStore>,
+        licenses: Arc<dyn LicenseStore>,
+        events: Arc<dyn EventStore>,
+    ) -> Self {
+        Self {
+            organizations,
+            attempts,
+            inventory,
+            syncs,
+            licenses,
+            events,
+            second: None,
+            guard: Guard::default(),
+        }
+    }
+
+    /// With second handles on the same database, as another program has.
+    #[must_use]
+    pub fn with_second(mut self, second: Self) -> Self {
+        self.second = Some(Box::new(second));
+        self
+    }
+
+    /// With something that must live as long as the stores.
+    #[must_use]
+    pub fn keeping(mut self, guard: impl Any + Send) -> Self {
+        self.guard.0.push(Box::new(guard));
+        self
+    }
+
+    fn second(&self) -> &Self {
+        self.second.as_deref().unwrap_or(self)
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores")
+            .field("guards", &self.guard.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asserts that an answer fits a pattern, and shows the answer otherwise.
+macro_rules! assert_matches {
+    ($answer:expr, $pattern:pat $(if $guard:expr)? $(,)?) => {
+        match $answer {
+            $pattern $(if $guard)? => {}
+            other => panic!("expected {}, got {other:?}", stringify!($pattern $(if $guard)?)),
+        }
+    };
+}
+use assert_matches;
+
+#[cfg(test)]
+mod tests {
+    /// A case that no macro names would never run.
+    #[track_caller]
+    fn check(source: &str) {
+        let (list, cases) = source
+            .split_once("#[macro_export]")
+            .and_then(|(_, rest)| rest.split_once("\n}\n"))
+            .expect("a suite begins with its macro");
+        let mut found = 0;
+        for line in cases.lines() {
+            let Some(rest) = line.strip_prefix("pub async fn ") else {
+                continue;
+            };
+            let name: String = rest
+                .chars()
+                .take_while(|&c| c.is_alphanumeric() || c == '_')
+                .collect();
+            assert!(
+                list.lines().any(|line| line.trim() == format!("{name},")),
+                "{name} is not in the list of its macro"
+            );
+            found += 1;
+        }
+        assert!(found > 4, "only {found} cases were found");
+    }
+
+    #[test]
+    fn no_case_is_forgotten() {
+        check(include_str!("attempts.rs"));
+        check(include_str!("events.rs"));
+        check(include_str!("inventory.rs"));
+        check(include_str!("licenses.rs"));
+        check(include_str!("organizations.rs"));
+        check(include_str!("syncs.rs"));
+        check(include_str!("vault.rs"));
+    }
+}
