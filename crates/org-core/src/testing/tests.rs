@@ -1,11 +1,21 @@
-//! The fakes keep the contracts.
+//! The fakes keep the contracts, and so do the decorators.
 
+mod environment;
+mod faults;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures_executor::block_on;
+use secrecy::SecretString;
 
+use super::contract::host::{HostUnderTest, HostWorld};
 use super::contract::{Stores, VaultUnderTest};
-use super::{MemoryStore, MemoryVault};
+use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, World, build};
+use crate::host::HostUrl;
+use crate::ids::{GroupId, RepositoryId};
+use crate::ports::VcsHost;
 
 mod vault {
     use super::*;
@@ -22,5 +32,119 @@ mod stores {
     crate::store_contract! {
         run = block_on,
         make = Stores::new(&Arc::new(MemoryStore::new())),
+    }
+}
+
+mod flaky_stores_without_faults {
+    use super::*;
+
+    crate::store_contract! {
+        run = block_on,
+        make = Stores::new(&Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())))),
+    }
+}
+
+mod host {
+    use super::*;
+
+    crate::host_contract! {
+        run = block_on,
+        make = FakeHostUnderTest::new(),
+    }
+}
+
+mod shuffled_host {
+    use super::*;
+
+    crate::host_contract! {
+        run = block_on,
+        make = {
+            let test = FakeHostUnderTest::new();
+            test.host.set_page_size(3);
+            test.host.shuffle_pages(7);
+            test.host.repeat_rows();
+            test
+        },
+    }
+}
+
+struct FakeHostUnderTest {
+    host: FakeHost,
+    groups: BTreeMap<String, u64>,
+    repositories: BTreeMap<String, u64>,
+}
+
+impl FakeHostUnderTest {
+    fn new() -> Self {
+        let wanted = HostWorld::new();
+        let mut world = World::new();
+        let mut accounts = BTreeMap::new();
+        for (id, login) in (1..).zip(wanted.accounts) {
+            world.add_account(id, &login);
+            accounts.insert(login, id);
+        }
+        let mut groups = BTreeMap::new();
+        for (id, spec) in (1..).zip(wanted.groups) {
+            world.add_group(id, &spec.full_path);
+            let group = world.groups.get_mut(&build::group_id(id));
+            group.expect("just added").visibility = spec.visibility;
+            groups.insert(spec.full_path, id);
+        }
+        let mut repositories = BTreeMap::new();
+        for (id, spec) in (1..).zip(wanted.repositories) {
+            let topics: Vec<&str> = spec.topics.iter().map(String::as_str).collect();
+            let repository = build::repository(id, &spec.full_path)
+                .visibility(spec.visibility)
+                .lifecycle(spec.lifecycle)
+                .topics(&topics);
+            world.add_repository(repository.build());
+            repositories.insert(spec.full_path, id);
+        }
+        for (login, group) in wanted.members {
+            world.join(accounts[&login], groups[&group]);
+        }
+        for (repository, group) in wanted.shares {
+            world.share(repositories[&repository], groups[&group]);
+        }
+        for token in wanted.tokens {
+            let scopes: Vec<&str> = token.scopes.iter().map(String::as_str).collect();
+            let value = format!("planted-{}", token.name);
+            world.add_token(&value, accounts[&token.login], &scopes);
+            let (_, facts) = world.tokens.get_mut(&value).expect("just added");
+            facts.state = token.state;
+        }
+        Self {
+            host: FakeHost::new(world),
+            groups,
+            repositories,
+        }
+    }
+}
+
+#[async_trait]
+impl HostUnderTest for FakeHostUnderTest {
+    fn host(&self) -> Arc<dyn VcsHost> {
+        Arc::new(self.host.clone())
+    }
+
+    fn url(&self) -> HostUrl {
+        build::host_url()
+    }
+
+    fn token(&self, name: &str) -> SecretString {
+        build::secret(&format!("planted-{name}"))
+    }
+
+    fn group_id(&self, full_path: &str) -> GroupId {
+        build::group_id(self.groups[full_path])
+    }
+
+    fn repository_id(&self, full_path: &str) -> RepositoryId {
+        build::repository_id(self.repositories[full_path])
+    }
+
+    async fn delete_repository(&self, full_path: &str) {
+        let id = self.repositories[full_path];
+        self.host.change(|world| world.delete_repository(id));
     }
 }

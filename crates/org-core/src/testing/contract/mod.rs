@@ -24,6 +24,7 @@
 
 pub mod attempts;
 pub mod events;
+pub mod host;
 pub mod inventory;
 pub mod licenses;
 pub mod organizations;
@@ -262,6 +263,7 @@ mod tests {
     fn no_case_is_forgotten() {
         check(include_str!("attempts.rs"));
         check(include_str!("events.rs"));
+        check(include_str!("host.rs"));
         check(include_str!("inventory.rs"));
         check(include_str!("licenses.rs"));
         check(include_str!("organizations.rs"));

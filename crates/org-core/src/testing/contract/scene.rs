@@ -10,7 +10,7 @@ use crate::event::{ChainHash, Event, StoredEvent, verify_chain};
 use crate::ids::OrganizationId;
 use crate::inventory::{Group, Inventory, Repository};
 use crate::license::policy::LicensePolicy;
-use crate::license::pool::{PoolSnapshot, SeatPlan, Seats, plan_seats};
+use crate::license::pool::{PoolSnapshot, SeatPlan, SeatRequest, Seats, plan_seats};
 use crate::listing::{ListingBuilder, MissingPart};
 use crate::organization::{ExistingRepositories, GroupProtection, Organization};
 use crate::ports::{
@@ -108,7 +108,7 @@ pub(super) async fn inventory(stores: &Stores, organization: u64) -> Inventory {
 /// The pool with those who wait in the order of the queue, so that two of them compare.
 pub(super) async fn pool(stores: &Stores) -> PoolSnapshot {
     let mut pool = stores.licenses.pool().await.expect("a store");
-    pool.waiting.sort_by_key(|request| request.rank());
+    pool.waiting.sort_by_key(SeatRequest::rank);
     pool
 }
 

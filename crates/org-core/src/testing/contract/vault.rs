@@ -66,8 +66,8 @@ async fn value_of(vault: &dyn SecretVault, number: u64, version: u32) -> Option<
     found.map(|value| value.expose_secret().to_owned())
 }
 
-fn some(version: u32, value: &str) -> Option<(u32, String)> {
-    Some((version, value.to_owned()))
+fn at(version: u32, value: &str) -> (u32, String) {
+    (version, value.to_owned())
 }
 
 /// A new secret has version 1, and its facts are what the caller gave.
@@ -95,7 +95,7 @@ pub async fn put_makes_the_first_version(test: VaultUnderTest) {
             updated_at: noon(),
         }
     );
-    assert_eq!(value(vault, 1).await, some(1, "swordfish"));
+    assert_eq!(value(vault, 1).await, Some(at(1, "swordfish")));
 }
 
 /// Names are unique, and the refused secret is not there.
@@ -112,7 +112,7 @@ pub async fn put_refuses_a_taken_name(test: VaultUnderTest) {
         )
         .await;
     assert_matches!(refused, Err(VaultError::NameTaken { name }) if name.as_str() == "token");
-    assert_eq!(value(vault, 1).await, some(1, "first"));
+    assert_eq!(value(vault, 1).await, Some(at(1, "first")));
     assert_eq!(value(vault, 2).await, None);
 }
 
@@ -130,7 +130,7 @@ pub async fn put_refuses_the_same_id_again(test: VaultUnderTest) {
         )
         .await;
     assert_matches!(refused, Err(VaultError::NameTaken { .. }));
-    assert_eq!(value(vault, 1).await, some(1, "first"));
+    assert_eq!(value(vault, 1).await, Some(at(1, "first")));
 }
 
 /// Absence is `None` and no error.
@@ -156,7 +156,7 @@ pub async fn values_come_back_as_they_went_in(test: VaultUnderTest) {
     ];
     for (number, text) in (1..).zip(values) {
         put(&*test.vault, number, &format!("secret-{number}"), text).await;
-        assert_eq!(value(&*test.vault, number).await, some(1, text));
+        assert_eq!(value(&*test.vault, number).await, Some(at(1, text)));
     }
 }
 
@@ -181,7 +181,7 @@ pub async fn a_new_version_is_the_newest(test: VaultUnderTest) {
             ..first
         }
     );
-    assert_eq!(value(vault, 1).await, some(2, "second"));
+    assert_eq!(value(vault, 1).await, Some(at(2, "second")));
 }
 
 /// Rotating does not lose what was encrypted with an earlier value.
@@ -220,7 +220,7 @@ pub async fn add_version_refuses_what_is_not_the_newest(test: VaultUnderTest) {
                 if name.as_str() == "token" && expected.0 == wrong && found.0 == 1
         );
     }
-    assert_eq!(value(vault, 1).await, some(1, "first"));
+    assert_eq!(value(vault, 1).await, Some(at(1, "first")));
 }
 
 /// There is no secret to change.
@@ -251,7 +251,7 @@ pub async fn set_owner_changes_nothing_else(test: VaultUnderTest) {
         };
         assert_matches!(vault.find(&parsed("token")).await, Ok(Some(facts)) if facts == expected);
     }
-    assert_eq!(value(vault, 1).await, some(1, "value"));
+    assert_eq!(value(vault, 1).await, Some(at(1, "value")));
 }
 
 /// There is no secret to own.
@@ -307,7 +307,7 @@ pub async fn delete_takes_every_version(test: VaultUnderTest) {
     assert_eq!(value(vault, 1).await, None);
     assert_eq!(value_of(vault, 1, 1).await, None);
     assert_matches!(vault.find(&parsed("token")).await, Ok(None));
-    assert_eq!(value(vault, 2).await, some(1, "other"));
+    assert_eq!(value(vault, 2).await, Some(at(1, "other")));
 }
 
 /// Deleting what is not there is no error.
@@ -321,7 +321,7 @@ pub async fn a_deleted_name_is_free_again(test: VaultUnderTest) {
     put(vault, 1, "token", "first").await;
     vault.delete(secret_ref(1)).await.expect("a vault");
     put(vault, 2, "token", "second").await;
-    assert_eq!(value(vault, 2).await, some(1, "second"));
+    assert_eq!(value(vault, 2).await, Some(at(1, "second")));
     assert_eq!(value(vault, 1).await, None);
 }
 
@@ -340,7 +340,7 @@ pub async fn health_counts_secrets(test: VaultUnderTest) {
 /// What one program stored, another one reads.
 pub async fn a_second_program_sees_the_same(test: VaultUnderTest) {
     put(&*test.vault, 1, "token", "first").await;
-    assert_eq!(value(&*test.second, 1).await, some(1, "first"));
+    assert_eq!(value(&*test.second, 1).await, Some(at(1, "first")));
     test.second
         .add_version(
             secret_ref(1),
@@ -350,7 +350,7 @@ pub async fn a_second_program_sees_the_same(test: VaultUnderTest) {
         )
         .await
         .expect("it is the newest");
-    assert_eq!(value(&*test.vault, 1).await, some(2, "second"));
+    assert_eq!(value(&*test.vault, 1).await, Some(at(2, "second")));
     test.vault.delete(secret_ref(1)).await.expect("a vault");
     assert_eq!(value(&*test.second, 1).await, None);
 }
@@ -365,7 +365,7 @@ pub async fn of_two_changes_on_one_version_one_is_refused(test: VaultUnderTest) 
         (Err(VaultError::VersionConflict { .. }), Ok(_)) => "b",
         other => panic!("one of both must be refused: {other:?}"),
     };
-    assert_eq!(value(&*test.vault, 1).await, some(2, winner));
+    assert_eq!(value(&*test.vault, 1).await, Some(at(2, winner)));
     assert_eq!(value_of(&*test.vault, 1, 1).await.as_deref(), Some("first"));
 }
 
