@@ -1,0 +1,217 @@
+//! An examination of an installation: what is well, what needs attention, and what to do about it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use org_core::host::HostUrl;
+use org_core::organization::{Organization, Status};
+use org_core::ports::Probe;
+
+use crate::config::Config;
+use crate::open::Runtime;
+
+/// How something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// As it should be.
+    Good,
+    /// It works, but somebody should look.
+    Warning,
+    /// It does not work.
+    Problem,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// How it is.
+    pub state: State,
+    /// What was seen.
+    pub detail: String,
+    /// What to do about it, if something is to be done.
+    pub next_step: Option<String>,
+}
+
+impl Finding {
+    fn new(what: impl Into<String>, state: State, detail: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            state,
+            detail: detail.into(),
+            next_step: None,
+        }
+    }
+
+    fn next(mut self, step: impl Into<String>) -> Self {
+        self.next_step = Some(step.into());
+        self
+    }
+}
+
+/// Looks at everything, and goes on after what is broken.
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![data_directory(config)];
+    let runtime = match Runtime::open(config).await {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            findings.push(
+                Finding::new("installation", State::Problem, error.to_string())
+                    .next("mend this first; nothing else can be looked at before"),
+            );
+            return findings;
+        }
+    };
+    findings.push(database(&runtime).await);
+    findings.push(vault(&runtime).await);
+    findings.extend(organizations(&runtime).await);
+    runtime.close().await;
+    findings
+}
+
+fn data_directory(config: &Config) -> Finding {
+    let what = "data directory";
+    let path = config.data_dir.display();
+    match fs::metadata(&config.data_dir) {
+        Err(_) => Finding::new(
+            what,
+            State::Good,
+            format!("{path} is made at the first use"),
+        ),
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+            Finding::new(what, State::Warning, format!("others may look into {path}"))
+                .next(format!("chmod 700 {path}"))
+        }
+        Ok(_) => Finding::new(what, State::Good, path.to_string()),
+    }
+}
+
+async fn database(runtime: &Runtime) -> Finding {
+    let what = "database";
+    let restore = "stop every program that uses it and restore it from a copy";
+    match runtime.store().check().await {
+        Ok(report) if report.is_sound() => {
+            let detail = format!("version {}, {} events hold", report.version, report.events);
+            Finding::new(what, State::Good, detail)
+        }
+        Ok(report) => {
+            let mut damage = report.damage;
+            damage.extend(report.broken.map(|broken| broken.to_string()));
+            Finding::new(what, State::Problem, damage.join("; ")).next(restore)
+        }
+        Err(error) => Finding::new(what, State::Problem, error.to_string()).next(restore),
+    }
+}
+
+async fn vault(runtime: &Runtime) -> Finding {
+    let what = "password manager";
+    match runtime.vault().check().await {
+        Ok(report) if report.is_sound() => {
+            let detail = format!("{} secrets, every one readable", report.secrets);
+            Finding::new(what, State::Good, detail)
+        }
+        Ok(report) => {
+            let damaged: Vec<String> = report
+                .damaged
+                .iter()
+                .map(|damage| damage.reference.to_string())
+                .collect();
+            let detail = format!("unreadable: {}", damaged.join(", "));
+            Finding::new(what, State::Problem, detail)
+                .next("restore the vault from a copy, or reconnect what uses these secrets")
+        }
+        Err(error) => Finding::new(what, State::Problem, error.to_string())
+            .next("look at the key of the vault"),
+    }
+}
+
+async fn organizations(runtime: &Runtime) -> Vec<Finding> {
+    let ports = runtime.ports();
+    let roster = match ports.organizations.roster().await {
+        Ok(roster) => roster,
+        Err(error) => {
+            return vec![Finding::new(
+                "organizations",
+                State::Problem,
+                error.to_string(),
+            )];
+        }
+    };
+    let present: Vec<&Organization> = roster
+        .organizations
+        .iter()
+        .filter(|organization| !matches!(organization.status, Status::Removed { .. }))
+        .collect();
+    let hosts: BTreeSet<&HostUrl> = present
+        .iter()
+        .map(|organization| &organization.host)
+        .collect();
+    let mut findings = Vec::new();
+    for host in hosts {
+        findings.push(reachability(runtime, host).await);
+    }
+    findings.extend(
+        present
+            .into_iter()
+            .map(|organization| health(runtime, organization)),
+    );
+    findings
+}
+
+async fn reachability(runtime: &Runtime, host: &HostUrl) -> Finding {
+    let report = runtime
+        .ports()
+        .host
+        .probe(&Probe {
+            host: host.clone(),
+            token: None,
+        })
+        .await;
+    let what = format!("host {host}");
+    match report.failure() {
+        Some(step) => {
+            let detail = step.result.clone().err().unwrap_or_default();
+            let detail = format!("{}: {detail}", step.kind.as_str());
+            Finding::new(what, State::Problem, detail)
+                .next("check the address, the network and the host")
+        }
+        None => {
+            let steps: Vec<String> = report
+                .steps
+                .iter()
+                .map(|step| format!("{} {} ms", step.kind.as_str(), step.took.as_millis()))
+                .collect();
+            Finding::new(what, State::Good, steps.join(", "))
+        }
+    }
+}
+
+fn health(runtime: &Runtime, organization: &Organization) -> Finding {
+    let what = format!("organization {}", organization.name);
+    match &organization.status {
+        Status::ActionRequired(reason) => {
+            Finding::new(what, State::Problem, reason.explain()).next(reason.next_step())
+        }
+        Status::Paused => Finding::new(what, State::Warning, "paused")
+            .next(format!("forgehold org resume {}", organization.name)),
+        Status::Connected | Status::Removed { .. } => {
+            let now = runtime.ports().clock.now();
+            let token = organization.auth.token();
+            match (token.days_left(now), token.notice_due(now)) {
+                (Some(days), Some(_)) => {
+                    let detail = format!("its access token stops working in {days} days");
+                    Finding::new(what, State::Warning, detail)
+                        .next("make a new token and reconnect")
+                }
+                (Some(days), None) => Finding::new(
+                    what,
+                    State::Good,
+                    format!("connected; token good for {days} days"),
+                ),
+                (None, _) => Finding::new(what, State::Good, "connected; token without expiry"),
+            }
+        }
+    }
+}

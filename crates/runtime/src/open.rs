@@ -1,0 +1,256 @@
+//! From a configuration to wired ports.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gitlab_adapter::{GitlabConfig, GitlabHost};
+use org_core::ids::ProcessId;
+use org_core::ports::{Clock, IdSource, Ports, StoreError, Timer, VaultError};
+use org_core::use_cases::follow::SyncOptions;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use secrecy::{ExposeSecret, SecretString};
+use store_adapter::{Store, StoreOptions};
+use vault_adapter::{EmbeddedVault, EmbeddedVaultOptions, KeySource};
+
+use crate::config::{Config, ProxyConfig, VaultKey};
+use crate::entitlements::ConfiguredSeats;
+use crate::environment::{SystemClock, TokioTimer, UuidSource};
+
+/// How this program introduces itself to hosts.
+const USER_AGENT: &str = concat!("forgehold/", env!("CARGO_PKG_VERSION"));
+
+/// The name of the database in the data directory.
+const STORE_FILE: &str = "forgehold.sqlite";
+
+/// The name of the embedded vault in the data directory.
+const VAULT_FILE: &str = "vault.sqlite";
+
+/// The name of the key of the embedded vault, where it is one that was made at the first start.
+const VAULT_KEY_FILE: &str = "vault.key";
+
+/// Why an installation cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be made or used.
+    #[error("the data directory {} cannot be used: {reason}", path.display())]
+    DataDirectory {
+        /// Which one.
+        path: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// A file that the configuration names cannot be read.
+    #[error("{} cannot be read, which {key} of the configuration names: {reason}", path.display())]
+    File {
+        /// The key of the configuration.
+        key: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The settings for talking to hosts make no sense.
+    #[error("hosts cannot be talked to with the settings of `http`: {reason}")]
+    Http {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The password manager.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// An installation that is open: wired ports and what running syncs needs.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    ports: Ports,
+    store: Store,
+    vault: Arc<EmbeddedVault>,
+    sync_options: SyncOptions,
+    concurrency: usize,
+}
+
+impl Runtime {
+    /// Opens the installation of `config`; makes the data directory, the database and the vault if there are none yet.
+    ///
+    /// The directory is for its owner alone, and so is each file in it.
+    pub async fn open(config: &Config) -> Result<Self, OpenError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let timer: Arc<dyn Timer> = Arc::new(TokioTimer);
+        let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
+
+        make_private(&config.data_dir)?;
+        // Pauses between repetitions only have to differ from program to program, which new ids do.
+        let rng = StdRng::seed_from_u64(ids.next_id().as_u64_pair().1);
+        let host = host(config, clock.clone(), timer.clone(), rng)?;
+        let store = Store::open(StoreOptions::new(store_path(config))).await?;
+        let vault = Arc::new(open_vault(config).await?);
+        let shared = Arc::new(store.clone());
+        let ports = Ports {
+            host: Arc::new(host),
+            vault: vault.clone(),
+            organizations: shared.clone(),
+            attempts: shared.clone(),
+            inventory: shared.clone(),
+            syncs: shared.clone(),
+            licenses: shared.clone(),
+            entitlements: Arc::new(ConfiguredSeats::new(shared.clone())),
+            events: shared,
+            clock,
+            timer,
+            ids: ids.clone(),
+        };
+        let sync_options = SyncOptions {
+            holder: ProcessId::from_uuid(ids.next_id()),
+            lease: config.sync.lease,
+        };
+        Ok(Self {
+            ports,
+            store,
+            vault,
+            sync_options,
+            concurrency: config.sync.concurrency,
+        })
+    }
+
+    /// The wired ports.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The store behind the ports, for what only an examination asks.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The vault behind the ports, for what only an examination or a rotation of its key asks.
+    pub fn vault(&self) -> &EmbeddedVault {
+        &self.vault
+    }
+
+    /// How this program does its syncs.
+    pub fn sync_options(&self) -> SyncOptions {
+        self.sync_options
+    }
+
+    /// How many organizations are synchronized at once.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    /// Closes the database and the vault, so that their files are whole for whoever copies them.
+    pub async fn close(self) {
+        self.store.close().await;
+        self.vault.close().await;
+    }
+}
+
+pub(crate) fn store_path(config: &Config) -> PathBuf {
+    config.data_dir.join(STORE_FILE)
+}
+
+pub(crate) fn vault_path(config: &Config) -> PathBuf {
+    config.data_dir.join(VAULT_FILE)
+}
+
+/// Makes the data directory for its owner alone. One that is there keeps its mode, since a person chose it.
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    let refused = |error: &io::Error| OpenError::DataDirectory {
+        path: path.to_owned(),
+        reason: match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "permission denied; choose another one with --data-dir or make it yours".to_owned()
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                "it is not a directory; choose another one with --data-dir".to_owned()
+            }
+            _ => format!("{error}; choose another one with --data-dir"),
+        },
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| refused(&error))?;
+    let metadata = fs::metadata(path).map_err(|error| refused(&error))?;
+    if metadata.permissions().readonly() {
+        return Err(OpenError::DataDirectory {
+            path: path.to_owned(),
+            reason: "it is read-only; choose another one with --data-dir or make it writable"
+                .to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
+    fs::read(path).map_err(|error| OpenError::File {
+        key,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn host(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
+    rng: StdRng,
+) -> Result<GitlabHost, OpenError> {
+    let refused = |error: &dyn std::fmt::Display| OpenError::Http {
+        reason: error.to_string(),
+    };
+    let http = &config.http;
+    let mut gitlab = GitlabConfig::new(USER_AGENT)
+        .connect_timeout(http.connect_timeout)
+        .request_timeout(http.request_timeout)
+        .max_concurrency(http.max_concurrency)
+        .wait_limit(http.max_wait);
+    for path in &http.ca_files {
+        let pem = read("http.ca_files", path)?;
+        gitlab = gitlab.extra_ca_pem(&pem).map_err(|error| OpenError::File {
+            key: "http.ca_files",
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+    }
+    match &http.proxy {
+        ProxyConfig::Environment => {}
+        ProxyConfig::None => gitlab = gitlab.direct(),
+        ProxyConfig::Url(proxy) => {
+            gitlab = gitlab
+                .proxy(proxy.expose_secret(), "")
+                .map_err(|error| refused(&error))?;
+        }
+    }
+    GitlabHost::new(gitlab, clock, timer, rng).map_err(|error| refused(&error))
+}
+
+async fn open_vault(config: &Config) -> Result<EmbeddedVault, OpenError> {
+    let key = match &config.vault.key {
+        VaultKey::GeneratedFile => KeySource::generated_file(config.data_dir.join(VAULT_KEY_FILE)),
+        VaultKey::File(path) => KeySource::key_file(path),
+        VaultKey::PassphraseFile(path) => {
+            let bytes = read("vault.key", path)?;
+            let text = String::from_utf8(bytes).map_err(|_| OpenError::File {
+                key: "vault.key",
+                path: path.clone(),
+                reason: "the passphrase is not UTF-8 text".to_owned(),
+            })?;
+            KeySource::passphrase(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+        }
+    };
+    let options = EmbeddedVaultOptions::new(vault_path(config), key).busy_timeout(BUSY);
+    Ok(EmbeddedVault::open(options).await?)
+}
+
+/// How long a program waits while another one writes to the vault.
+const BUSY: Duration = Duration::from_secs(30);

@@ -1,0 +1,165 @@
+//! The loop in the foreground: whatever is due is synchronized, several organizations at once, until somebody stops it.
+//!
+//! The loop keeps no plan of its own. It asks the store what is due, starts it, and looks again when something ended, when the next time has
+//! come, or after a short while, since other programs write to the same store. So a crash loses nothing, and two such loops share the work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use org_core::ids::OrganizationId;
+use org_core::organization::Organization;
+use org_core::ports::Ports;
+use org_core::sync::run::Trigger;
+use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
+use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect};
+use tokio::task::JoinSet;
+
+/// The longest time between two looks at the store.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The shortest time between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long an organization whose sync could not even be started is left alone.
+const REST: TimeDelta = TimeDelta::seconds(10);
+
+/// Watches the loop.
+pub trait Observer: Send + Sync {
+    /// A sync begins; its progress goes where this answers.
+    fn started(&self, organization: &Organization) -> Arc<dyn Progress> {
+        let _ = organization;
+        Arc::new(NoProgress)
+    }
+
+    /// A sync ended, or could not be started.
+    fn ended(&self, organization: &Organization, answer: &Result<SyncAnswer, UseCaseError>);
+
+    /// The store could not be asked; the loop tries again.
+    fn troubled(&self, error: &UseCaseError);
+}
+
+type Ended = (Organization, Result<SyncAnswer, UseCaseError>);
+
+/// Runs until `stop` comes. Syncs under way are stopped with it, and waited for: each ends with a state that says so.
+pub async fn run(
+    ports: &Ports,
+    options: &SyncOptions,
+    concurrency: usize,
+    stop: Stop,
+    observer: &dyn Observer,
+) {
+    let concurrency = concurrency.max(1);
+    let mut under_way: JoinSet<Ended> = JoinSet::new();
+    // What could not be started is left alone for a moment, so that a broken store is not hammered.
+    let mut resting: HashMap<OrganizationId, DateTime<Utc>> = HashMap::new();
+    let mut busy: Vec<OrganizationId> = Vec::new();
+    if let Err(error) = connect::clean_up(ports).await {
+        observer.troubled(&error);
+    }
+    while stop.peek().is_none() {
+        let now = ports.clock.now();
+        resting.retain(|_, until| *until > now);
+        let room = concurrency.saturating_sub(under_way.len());
+        if room > 0 {
+            let chosen = choose(ports, &busy, &resting, room).await;
+            match chosen {
+                Ok(organizations) => {
+                    for organization in organizations {
+                        busy.push(organization.id);
+                        let progress = observer.started(&organization);
+                        let work = one(
+                            ports.clone(),
+                            *options,
+                            organization,
+                            stop.clone(),
+                            progress,
+                        );
+                        under_way.spawn(work);
+                    }
+                }
+                Err(error) => observer.troubled(&error),
+            }
+        }
+        let pause = ports.timer.sleep(pause(ports).await);
+        tokio::select! {
+            () = stop.clone() => break,
+            Some(done) = under_way.join_next() => {
+                settle(ports, done, &mut busy, &mut resting, observer);
+            }
+            () = pause => {}
+        }
+    }
+    while let Some(done) = under_way.join_next().await {
+        settle(ports, done, &mut busy, &mut resting, observer);
+    }
+}
+
+async fn choose(
+    ports: &Ports,
+    busy: &[OrganizationId],
+    resting: &HashMap<OrganizationId, DateTime<Utc>>,
+    room: usize,
+) -> Result<Vec<Organization>, UseCaseError> {
+    let passed_over = busy.len() + resting.len();
+    let limit = u32::try_from(room + passed_over).unwrap_or(u32::MAX);
+    let mut chosen = Vec::new();
+    for id in ports.organizations.due(ports.clock.now(), limit).await? {
+        if chosen.len() == room {
+            break;
+        }
+        if busy.contains(&id) || resting.contains_key(&id) {
+            continue;
+        }
+        chosen.extend(ports.organizations.get(id).await?);
+    }
+    Ok(chosen)
+}
+
+async fn one(
+    ports: Ports,
+    options: SyncOptions,
+    organization: Organization,
+    stop: Stop,
+    progress: Arc<dyn Progress>,
+) -> Ended {
+    let id = organization.id;
+    let answer = synchronize(&ports, id, Trigger::Schedule, &options, stop, &*progress)
+        .boxed()
+        .await;
+    (organization, answer)
+}
+
+fn settle(
+    ports: &Ports,
+    done: Result<Ended, tokio::task::JoinError>,
+    busy: &mut Vec<OrganizationId>,
+    resting: &mut HashMap<OrganizationId, DateTime<Utc>>,
+    observer: &dyn Observer,
+) {
+    match done {
+        Ok((organization, answer)) => {
+            busy.retain(|id| *id != organization.id);
+            if answer.is_err() {
+                resting.insert(organization.id, ports.clock.now() + REST);
+            }
+            observer.ended(&organization, &answer);
+        }
+        // A panic is a bug of ours; it must end the program loudly and not leave an organization unfollowed in silence.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => tracing::error!("a sync was ended from outside"),
+        },
+    }
+}
+
+/// How long to wait before the next look.
+async fn pause(ports: &Ports) -> Duration {
+    let next = ports.organizations.next_due().await.ok().flatten();
+    let left = next.map_or(LOOK, |next| {
+        (next - ports.clock.now()).to_std().unwrap_or(PAUSE)
+    });
+    left.clamp(PAUSE, LOOK)
+}
