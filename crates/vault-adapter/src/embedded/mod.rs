@@ -15,7 +15,7 @@ mod rotation;
 mod unlock;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use org_core::ports::VaultError;
@@ -50,14 +50,17 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// What it defends against is a stolen copy of its file: without the key no value can be read, and no value, name or owner can be altered or
 /// moved to another secret unnoticed. It does not notice a secret that was cut out of the file whole, or an older copy of the file put in
 /// its place; and whoever can read this program's memory or its key file has the values.
+///
+/// Cloning shares the open file and the key.
+#[derive(Clone)]
 pub struct EmbeddedVault {
-    path: PathBuf,
+    path: Arc<Path>,
     pool: SqlitePool,
     cost: PassphraseCost,
     entropy: Arc<dyn Entropy>,
-    unlocked: RwLock<Arc<Unlocked>>,
+    unlocked: Arc<RwLock<Arc<Unlocked>>>,
     /// One at a time unlocks anew: a passphrase costs memory and time.
-    unlocking: Mutex<()>,
+    unlocking: Arc<Mutex<()>>,
 }
 
 /// The key in use, and the header that it came from.
@@ -79,7 +82,7 @@ impl EmbeddedVault {
         &self.path
     }
 
-    /// Closes the file. Open handles close by themselves when dropped, but later.
+    /// Closes the file, for every clone. Dropping the last one closes it too, but later.
     pub async fn close(&self) {
         self.pool.close().await;
     }

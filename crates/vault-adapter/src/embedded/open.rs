@@ -101,16 +101,16 @@ impl EmbeddedVault {
             .map_err(|error| error::database(&options.path, STEP, error))?;
         let pool = open_pool(connect, &options).await?;
         let vault = Self {
-            path: options.path,
+            path: options.path.into(),
             pool,
             cost: options.cost,
             entropy: options.entropy,
-            unlocked: RwLock::new(Arc::new(Unlocked {
+            unlocked: Arc::new(RwLock::new(Arc::new(Unlocked {
                 header,
                 data_key,
                 source: options.key,
-            })),
-            unlocking: Mutex::new(()),
+            }))),
+            unlocking: Arc::new(Mutex::new(())),
         };
         vault.settle_key_file().await?;
         Ok(vault)

@@ -1,6 +1,7 @@
 //! The embedded vault, from outside.
 
 mod concurrency;
+mod contract;
 mod files;
 mod kill;
 mod port;

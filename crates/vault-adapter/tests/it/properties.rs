@@ -7,15 +7,9 @@ use org_core::secret::{SecretOwner, SecretVersion};
 use proptest::prelude::*;
 use vault_adapter::EmbeddedVault;
 
-use crate::support::{Scratch, SeededEntropy, name, now, read, read_version, secret, value};
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
-}
+use crate::support::{
+    Scratch, SeededEntropy, block_on, name, now, read, read_version, secret, value,
+};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]

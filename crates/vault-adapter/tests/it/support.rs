@@ -167,3 +167,12 @@ pub(crate) fn without_directory(scratch: &Scratch, text: &impl Display) -> Strin
 pub(crate) fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
+
+/// Drives a future to its end, where a test cannot be async itself.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
