@@ -47,6 +47,8 @@ fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .foreign_keys(true)
+        // How many rows wait for whoever reads them: fewer would mean a change of threads for every few rows.
+        .row_buffer_size(512)
         .pragma("temp_store", "memory")
         // After a large sync the write-ahead log is cut back to this.
         .pragma("journal_size_limit", "16777216")

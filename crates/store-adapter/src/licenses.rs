@@ -13,7 +13,7 @@ use sqlx::QueryBuilder;
 use crate::cells::{Cells, micros, signed};
 use crate::dialect::{Db, DbRow, Tx};
 use crate::error::{During, misuse};
-use crate::inventory::{REPOSITORY_ROW, license};
+use crate::inventory::{ROWS_OF_PAGE, license};
 use crate::store::Store;
 use crate::{cursor, events, seats};
 
@@ -131,7 +131,8 @@ impl LicenseStore for Store {
             ));
         }
         let after: Option<(i64, i64, String)> = cursor::read(KIND, after)?;
-        let mut query = QueryBuilder::<Db>::new(REPOSITORY_ROW);
+        let mut query =
+            QueryBuilder::<Db>::new("WITH page AS (SELECT organization, id FROM repositories");
         query.push(" WHERE license_state = ");
         query.push_bind(state.as_str());
         if let Some((created_at, id, organization)) = after {
@@ -145,6 +146,9 @@ impl LicenseStore for Store {
         }
         query.push(" ORDER BY created_at, id, organization LIMIT ");
         query.push_bind(cursor::one_more(limit));
+        query.push(") ");
+        query.push(ROWS_OF_PAGE);
+        query.push(" ORDER BY r.created_at, r.id, r.organization");
         let rows = query
             .build()
             .fetch_all(self.reader())

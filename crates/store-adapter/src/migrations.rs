@@ -72,7 +72,7 @@ mod tests {
                 )
             })
             .collect();
-        insta::assert_snapshot!(listed.join("\n"), @"0001 first tables 983dd98728a76bd1123dabdbc819f931");
+        insta::assert_snapshot!(listed.join("\n"), @"0001 first tables a0a8886574073df2d688556bfe8e04c5");
     }
 
     #[test]

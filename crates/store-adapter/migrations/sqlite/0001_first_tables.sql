@@ -91,7 +91,6 @@ CREATE TABLE repositories (
     first_seen INTEGER NOT NULL,
     -- NULL while it is there.
     gone_since INTEGER,
-    gone INTEGER NOT NULL GENERATED ALWAYS AS (gone_since IS NOT NULL) VIRTUAL,
     license_state TEXT NOT NULL,
     license_reason TEXT NOT NULL,
     license_since INTEGER NOT NULL,
@@ -100,9 +99,9 @@ CREATE TABLE repositories (
 
 -- Pages read these in order. The columns that filters ask for stand behind the key, so that a rare match is found without reading rows.
 CREATE INDEX repositories_by_path ON repositories
-    (path_key, organization, id, gone, license_state, lifecycle, visibility);
+    (path_key, organization, id, gone_since, license_state, lifecycle, visibility);
 CREATE INDEX repositories_by_organization ON repositories
-    (organization, path_key, id, gone, license_state, lifecycle, visibility);
+    (organization, path_key, id, gone_since, license_state, lifecycle, visibility);
 -- The queue for seats, and the counts of the pool.
 CREATE INDEX repositories_by_license ON repositories (license_state, created_at, id, organization);
 
@@ -117,7 +116,7 @@ CREATE TABLE groups (
     lifecycle TEXT NOT NULL,
     first_seen INTEGER NOT NULL,
     gone_since INTEGER,
-    gone INTEGER NOT NULL GENERATED ALWAYS AS (gone_since IS NOT NULL) VIRTUAL,
+    gone INTEGER NOT NULL GENERATED ALWAYS AS (gone_since IS NOT NULL) STORED,
     PRIMARY KEY (organization, id)
 ) STRICT, WITHOUT ROWID;
 

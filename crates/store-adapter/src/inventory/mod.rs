@@ -18,10 +18,16 @@ use crate::cells::{Cells, signed};
 use crate::error::During;
 use crate::store::Store;
 
-/// One repository with the name of its organization. The name comes from a look-up for each row of the answer: a join would let the planner
-/// begin at the organizations, and lose the order.
-pub(crate) const REPOSITORY_ROW: &str = "SELECT *, (SELECT o.name FROM organizations AS o \
-    WHERE o.id = repositories.organization) AS organization_name FROM repositories";
+/// Whole rows, each with the name of its organization, of the repositories whose keys the query `page` finds. So `page` reads nothing but an
+/// index, however many rows it passes over, and only what is shown is read from the table.
+pub(crate) const ROWS_OF_PAGE: &str = "SELECT r.*, o.name AS organization_name FROM page \
+    JOIN repositories AS r ON r.organization = page.organization AND r.id = page.id \
+    JOIN organizations AS o ON o.id = r.organization";
+
+/// What the inventory is read from: the columns of a repository and nothing else, since there may be 100,000 of them.
+const REPOSITORIES: &str = "SELECT organization, id, group_id, full_path, name, visibility, lifecycle, ownership, fork, \
+    default_branch, topics, created_at, last_activity_at, first_seen, gone_since, license_state, license_reason, \
+    license_since FROM repositories WHERE organization = $1 ORDER BY id";
 
 #[async_trait]
 impl InventoryStore for Store {
@@ -40,10 +46,9 @@ impl InventoryStore for Store {
             Cells::new(&row, "organizations", &["id"]).count("inventory_generation")?;
 
         let mut repositories = Vec::new();
-        let mut rows =
-            sqlx::query("SELECT * FROM repositories WHERE organization = $1 ORDER BY id")
-                .bind(organization.as_uuid())
-                .fetch(&mut *tx);
+        let mut rows = sqlx::query(REPOSITORIES)
+            .bind(organization.as_uuid())
+            .fetch(&mut *tx);
         while let Some(row) = rows.try_next().await.during(STEP)? {
             repositories.push(rows::known_repository(&row)?);
         }
@@ -74,13 +79,12 @@ impl InventoryStore for Store {
     }
 
     async fn repository(&self, key: SeatKey) -> Result<Option<RepositoryRow>, StoreError> {
-        let mut query = sqlx::QueryBuilder::new(REPOSITORY_ROW);
-        query.push(" WHERE organization = ");
-        query.push_bind(key.organization.as_uuid());
-        query.push(" AND id = ");
-        query.push_bind(signed(key.repository.get()));
-        let row = query
-            .build()
+        let row = sqlx::query(
+            "SELECT r.*, o.name AS organization_name FROM repositories AS r \
+             JOIN organizations AS o ON o.id = r.organization WHERE r.organization = $1 AND r.id = $2",
+        )
+        .bind(key.organization.as_uuid())
+        .bind(signed(key.repository.get()))
             .fetch_optional(self.reader())
             .await
             .during("reading a repository")?;
@@ -114,7 +118,7 @@ impl InventoryStore for Store {
         const STEP: &str = "counting the inventory";
         let mut tx = self.begin_read().await?;
         let (repositories, gone, licensed, waiting): (i64, i64, i64, i64) = sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE NOT gone), count(*) FILTER (WHERE gone), \
+            "SELECT count(*) FILTER (WHERE gone_since IS NULL), count(gone_since), \
              count(*) FILTER (WHERE license_state = 'licensed'), count(*) FILTER (WHERE license_state = 'waiting') \
              FROM repositories WHERE organization = $1",
         )

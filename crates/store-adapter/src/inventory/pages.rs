@@ -5,7 +5,7 @@ use org_core::inventory::KnownGroup;
 use org_core::ports::{Page, PresenceFilter, RepositoryFilter, RepositoryRow, StoreError};
 use sqlx::QueryBuilder;
 
-use super::{REPOSITORY_ROW, rows};
+use super::{ROWS_OF_PAGE, rows};
 use crate::cells::signed;
 use crate::cursor;
 use crate::dialect::{Db, IN_ORDER_OF_PATH, IN_ORDER_WITHIN_ORGANIZATION};
@@ -20,7 +20,8 @@ pub(super) async fn repositories(
 ) -> Result<Page<RepositoryRow>, StoreError> {
     const KIND: &str = "repositories";
     let after: Option<(String, String, i64)> = cursor::read(KIND, after)?;
-    let mut query = QueryBuilder::<Db>::new(REPOSITORY_ROW);
+    let mut query =
+        QueryBuilder::<Db>::new("WITH page AS (SELECT organization, id FROM repositories");
     if let Some(organization) = filter.organization {
         query.push(IN_ORDER_WITHIN_ORGANIZATION);
         query.push(" WHERE organization = ");
@@ -41,6 +42,9 @@ pub(super) async fn repositories(
     push_conditions(&mut query, filter);
     query.push(" ORDER BY path_key, organization, id LIMIT ");
     query.push_bind(cursor::one_more(limit));
+    query.push(") ");
+    query.push(ROWS_OF_PAGE);
+    query.push(" ORDER BY r.path_key, r.organization, r.id");
     let rows = query
         .build()
         .fetch_all(store.reader())
@@ -61,8 +65,8 @@ pub(super) async fn repositories(
 
 fn push_conditions(query: &mut QueryBuilder<Db>, filter: &RepositoryFilter) {
     match filter.presence {
-        PresenceFilter::Present => query.push(" AND NOT gone"),
-        PresenceFilter::Gone => query.push(" AND gone"),
+        PresenceFilter::Present => query.push(" AND gone_since IS NULL"),
+        PresenceFilter::Gone => query.push(" AND gone_since IS NOT NULL"),
         PresenceFilter::Any => query,
     };
     if let Some(license) = filter.license {

@@ -1,5 +1,6 @@
 //! The store on a real file: its promises beyond those of the ports.
 
+mod contract;
 mod crash;
 mod history;
 mod opening;

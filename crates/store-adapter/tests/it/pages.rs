@@ -183,7 +183,7 @@ async fn pages_are_read_in_the_order_of_an_index() {
     let scratch = Scratch::new().await;
     let mut beside = scratch.beside().await;
     let path = "FROM repositories INDEXED BY repositories_by_path WHERE path_key >= '' \
-        AND (path_key, organization, id) > ('a', x'00', 1) AND NOT gone AND license_state = 'waiting' \
+        AND (path_key, organization, id) > ('a', x'00', 1) AND gone_since IS NULL AND license_state = 'waiting' \
         AND path_key LIKE '%x%' ESCAPE '\\' ORDER BY path_key, organization, id LIMIT 50";
     let within = "FROM repositories INDEXED BY repositories_by_organization WHERE organization = x'00' \
         AND (path_key, organization, id) > ('a', x'00', 1) AND lifecycle = 'active' ORDER BY path_key, organization, id LIMIT 50";
@@ -192,16 +192,30 @@ async fn pages_are_read_in_the_order_of_an_index() {
     let groups = "FROM groups WHERE organization = x'00' AND (gone, path_key, id) > (0, 'a', 1) \
         ORDER BY gone, path_key, id LIMIT 50";
     let due = "FROM organizations WHERE ready_at <= 5 LIMIT 50";
-    for query in [path, within, queue, groups, due] {
+    let counts = "FROM repositories WHERE organization = x'00'";
+    let keys = "organization, id";
+    let waiting = "count(*) FILTER (WHERE gone_since IS NULL AND license_state = 'waiting')";
+    for (columns, query, index) in [
+        (keys, path, "COVERING INDEX repositories_by_path"),
+        (keys, within, "COVERING INDEX repositories_by_organization"),
+        (keys, queue, "COVERING INDEX repositories_by_license"),
+        (
+            waiting,
+            counts,
+            "COVERING INDEX repositories_by_organization",
+        ),
+        ("*", groups, "INDEX groups_by_path"),
+        ("*", due, "INDEX organizations_by_ready"),
+    ] {
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!(
-            "EXPLAIN QUERY PLAN SELECT * {query}"
+            "EXPLAIN QUERY PLAN SELECT {columns} {query}"
         )))
         .fetch_all(&mut beside)
         .await
         .expect("a plan");
         let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
         assert!(
-            matches!(steps[..], [step] if step.starts_with("SEARCH") && step.contains("INDEX")),
+            matches!(steps[..], [step] if step.starts_with("SEARCH") && step.contains(index)),
             "{query}\n{steps:?}"
         );
     }

@@ -1,0 +1,27 @@
+//! The promises of the ports, on a file that two stores have open.
+
+use std::sync::Arc;
+
+use org_core::testing::contract::Stores;
+
+use crate::support::{Scratch, open};
+
+fn run(case: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(case);
+}
+
+async fn fresh() -> Stores {
+    let scratch = Scratch::new().await;
+    // The second handle has connections of its own, as another program would.
+    let second = Stores::new(&Arc::new(open(&scratch.path()).await));
+    Stores::new(&Arc::new(scratch.store.clone()))
+        .with_second(second)
+        .keeping(scratch)
+}
+
+org_core::store_contract! { run = run, make = fresh().await }
