@@ -1,0 +1,139 @@
+//! The table of all settings: what is read, and what `docs/configuration.md` says.
+
+/// One setting.
+pub(super) struct Key {
+    /// Its name, with dots between its parts.
+    pub(super) name: &'static str,
+    /// Its value when nobody sets it, as it would be written in the environment; empty for none.
+    pub(super) default: &'static str,
+    /// What it takes, in words.
+    pub(super) takes: &'static str,
+    /// What it is for.
+    pub(super) purpose: &'static str,
+    /// The least and the most, for numbers and durations, written like the default.
+    pub(super) bounds: Option<(&'static str, &'static str)>,
+}
+
+/// What every variable's name begins with.
+pub(super) const PREFIX: &str = "FORGEHOLD_";
+
+pub(super) const DATA_DIR: &str = "data_dir";
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: DATA_DIR,
+        // Computed, since it depends on the home directory.
+        default: "",
+        takes: "path",
+        purpose: "Where everything is kept: the database, the vault and its key. Not allowed in the `config.toml` that stands in the data directory itself.",
+        bounds: None,
+    },
+    Key {
+        name: "vault.key",
+        default: "generated-file",
+        takes: "`generated-file`, `file:PATH` or `passphrase-file:PATH`",
+        purpose: "Where the key of the vault comes from: `vault.key` in the data directory, made at the first start; a file with 64 hexadecimal digits; or a passphrase on the first line of a file. Each must be readable for its owner alone.",
+        bounds: None,
+    },
+    Key {
+        name: "http.ca_files",
+        default: "",
+        takes: "list of paths; in the environment with `:` between them",
+        purpose: "Certificate authorities to trust besides those of the machine, as PEM files.",
+        bounds: None,
+    },
+    Key {
+        name: "http.proxy",
+        default: "environment",
+        takes: "`environment`, `none` or a URL like `http://proxy.example.com:3128`",
+        purpose: "Which way requests go. `environment` follows `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.",
+        bounds: None,
+    },
+    Key {
+        name: "http.connect_timeout",
+        default: "10s",
+        takes: "duration",
+        purpose: "How long a connection to a host may take to open.",
+        bounds: Some(("100ms", "5m")),
+    },
+    Key {
+        name: "http.request_timeout",
+        default: "60s",
+        takes: "duration",
+        purpose: "How long one request may take until its last byte.",
+        bounds: Some(("1s", "1h")),
+    },
+    Key {
+        name: "http.max_concurrency",
+        default: "8",
+        takes: "number",
+        purpose: "How many requests one host may have to answer at a time, all organizations together.",
+        bounds: Some(("1", "64")),
+    },
+    Key {
+        name: "http.max_wait",
+        default: "15m",
+        takes: "duration",
+        purpose: "How long one request waits altogether when the host limits the rate; beyond it the sync ends as partial.",
+        bounds: Some(("1s", "24h")),
+    },
+    Key {
+        name: "sync.lease_seconds",
+        default: "60",
+        takes: "number",
+        purpose: "For how many seconds a program that gives no sign of life keeps an organization to itself; then another may synchronize it.",
+        bounds: Some(("10", "3600")),
+    },
+    Key {
+        name: "sync.concurrency",
+        default: "2",
+        takes: "number",
+        purpose: "How many organizations are synchronized at a time.",
+        bounds: Some(("1", "64")),
+    },
+    Key {
+        name: "log.level",
+        default: "warn",
+        takes: "`off`, `error`, `warn`, `info`, `debug` or `trace`",
+        purpose: "The least severe that is logged. Logs go to the standard error.",
+        bounds: None,
+    },
+    Key {
+        name: "log.format",
+        default: "text",
+        takes: "`text` or `json`",
+        purpose: "How a line of the log looks: for people, or one JSON object a line.",
+        bounds: None,
+    },
+];
+
+impl Key {
+    /// The name of its variable.
+    pub(super) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_uppercase().replace('.', "__"))
+    }
+}
+
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The setting that somebody may have meant.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let near = |key: &&Key| {
+        let distance = strsim::damerau_levenshtein(name, key.name);
+        // A right last part in the wrong section is near too.
+        let same_end = |text: &str| text.rsplit('.').next().map(str::to_owned);
+        match distance {
+            _ if distance <= 1 + key.name.len() / 5 => Some(distance),
+            _ if same_end(name) == same_end(key.name) || key.name.starts_with(name) => {
+                Some(distance)
+            }
+            _ => None,
+        }
+    };
+    let candidates = KEYS
+        .iter()
+        .filter_map(|key| near(&key).map(|distance| (distance, key.name)));
+    candidates.min().map(|(_, name)| name)
+}

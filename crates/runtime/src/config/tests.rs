@@ -1,0 +1,323 @@
+//! Every layer, every mistake.
+
+use std::fs;
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::keys::KEYS;
+use super::*;
+
+/// A home directory, a file and an environment.
+struct Case {
+    home: tempfile::TempDir,
+    sources: ConfigSources,
+}
+
+impl Case {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut case = Self {
+            home,
+            sources: ConfigSources::default(),
+        };
+        let path = case.home.path().display().to_string();
+        case.set("HOME", &path);
+        case
+    }
+
+    fn set(&mut self, variable: &str, value: &str) {
+        self.sources
+            .environment
+            .insert(variable.into(), value.into());
+    }
+
+    fn with(mut self, variable: &str, value: &str) -> Self {
+        self.set(variable, value);
+        self
+    }
+
+    /// A file that `--config` names.
+    fn named(mut self, text: &str) -> Self {
+        let path = self.home.path().join("named.toml");
+        fs::write(&path, text).unwrap();
+        self.sources.file = Some(path);
+        self
+    }
+
+    /// The file in the default data directory.
+    fn implied(self, text: &str) -> Self {
+        let directory = self.home.path().join(".local/share/forgehold");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("config.toml"), text).unwrap();
+        self
+    }
+
+    #[track_caller]
+    fn load(&self) -> Config {
+        match Config::load(&self.sources) {
+            Ok(config) => config,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[track_caller]
+    fn refused(&self) -> String {
+        let error = Config::load(&self.sources).expect_err("refused");
+        let mut text = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            text = format!("{text}: {source}");
+        }
+        text.replace(&self.home.path().display().to_string(), "<home>")
+    }
+
+    fn home(&self, rest: &str) -> PathBuf {
+        self.home.path().join(rest)
+    }
+}
+
+#[test]
+fn nothing_set_is_the_defaults() {
+    let case = Case::new();
+    let config = case.load();
+    assert_eq!(config.data_dir, case.home(".local/share/forgehold"));
+    assert_eq!(config.vault.key, VaultKey::GeneratedFile);
+    assert!(config.http.ca_files.is_empty());
+    assert!(matches!(config.http.proxy, ProxyConfig::Environment));
+    assert_eq!(config.http.connect_timeout, Duration::from_secs(10));
+    assert_eq!(config.http.request_timeout, Duration::from_mins(1));
+    assert_eq!(config.http.max_concurrency, 8);
+    assert_eq!(config.http.max_wait, Duration::from_mins(15));
+    assert_eq!(config.sync.lease, Duration::from_mins(1));
+    assert_eq!(config.sync.concurrency, 2);
+    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(config.log.format, LogFormat::Text);
+    assert!(!config.data_dir.exists());
+}
+
+#[test]
+fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
+    let text = "
+        [http]
+        max_concurrency = 3
+        request_timeout = '90s'
+        [sync]
+        concurrency = 5
+    ";
+    for case in [Case::new().named(text), Case::new().implied(text)] {
+        let config = case.with("FORGEHOLD_HTTP__MAX_CONCURRENCY", "4").load();
+        assert_eq!(config.http.max_concurrency, 4);
+        assert_eq!(config.http.request_timeout, Duration::from_secs(90));
+        assert_eq!(config.http.connect_timeout, Duration::from_secs(10));
+        assert_eq!(config.sync.concurrency, 5);
+    }
+}
+
+#[test]
+fn the_data_directory_is_decided_in_its_order() {
+    let case = Case::new().with("XDG_DATA_HOME", "/xdg");
+    assert_eq!(case.load().data_dir, Path::new("/xdg/forgehold"));
+    let case = case.with("XDG_DATA_HOME", "relative");
+    assert_eq!(case.load().data_dir, case.home(".local/share/forgehold"));
+    let case = case.named("data_dir = 'beside'");
+    assert_eq!(case.load().data_dir, case.home("beside"));
+    let mut case = case.with("FORGEHOLD_DATA_DIR", "/set");
+    assert_eq!(case.load().data_dir, Path::new("/set"));
+    case.sources.data_dir = Some("/argument".into());
+    assert_eq!(case.load().data_dir, Path::new("/argument"));
+}
+
+#[test]
+fn without_a_home_a_data_directory_must_be_named() {
+    let mut case = Case::new();
+    case.sources.environment.clear();
+    insta::assert_snapshot!(case.refused(), @"there is no data directory: set FORGEHOLD_DATA_DIR, since neither XDG_DATA_HOME nor HOME says where data belongs");
+    assert_eq!(
+        case.named("data_dir = '/data'").load().data_dir,
+        Path::new("/data")
+    );
+}
+
+#[test]
+fn values_of_every_kind() {
+    let case = Case::new().named(
+        "
+        [vault]
+        key = 'file:keys/vault.key'
+        [http]
+        ca_files = ['one.pem', '/etc/two.pem']
+        proxy = 'http://user:hunter2@proxy.example.com:3128'
+        connect_timeout = '500ms'
+        max_wait = '2h'
+        [sync]
+        lease_seconds = 30
+        [log]
+        level = 'debug'
+        format = 'json'
+        ",
+    );
+    let config = case.load();
+    assert_eq!(
+        config.vault.key,
+        VaultKey::File(case.home("keys/vault.key"))
+    );
+    assert_eq!(
+        config.http.ca_files,
+        [case.home("one.pem"), PathBuf::from("/etc/two.pem")]
+    );
+    let ProxyConfig::Url(proxy) = &config.http.proxy else {
+        panic!("{:?}", config.http.proxy);
+    };
+    assert_eq!(
+        proxy.expose_secret(),
+        "http://user:hunter2@proxy.example.com:3128"
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.http.connect_timeout, Duration::from_millis(500));
+    assert_eq!(config.http.max_wait, Duration::from_hours(2));
+    assert_eq!(config.sync.lease, Duration::from_secs(30));
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert_eq!(config.log.format, LogFormat::Json);
+
+    let config = case
+        .with("FORGEHOLD_VAULT__KEY", "passphrase-file:/run/secrets/pass")
+        .with("FORGEHOLD_HTTP__CA_FILES", "a.pem:/b.pem")
+        .with("FORGEHOLD_HTTP__PROXY", "none")
+        .load();
+    assert_eq!(
+        config.vault.key,
+        VaultKey::PassphraseFile("/run/secrets/pass".into())
+    );
+    assert_eq!(
+        config.http.ca_files,
+        [Path::new("a.pem"), Path::new("/b.pem")]
+    );
+    assert!(matches!(config.http.proxy, ProxyConfig::None));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_at_its_place() {
+    let case = Case::new()
+        .named(
+            "
+            data_dirr = '/data'
+            timeout = 5
+            log = 'debug'
+            [http]
+            request_timeot = '5s'
+            connect_timeout = 30
+            max_concurrency = 0
+            proxy = 'socks5://user:hunter2@proxy'
+            ca_files = ['~/ca.pem', 3]
+            [sync]
+            concurrency = 2.5
+            lease_seconds = [60]
+            [sink.deep]
+            level = 'info'
+            ",
+        )
+        .with("FORGEHOLD_HTTP__MAX_WAIT", "forever")
+        .with("FORGEHOLD_SYNC__LEASE", "60")
+        .with("FORGEHOLD_DATADIR", "/data")
+        .with("FORGEHOLD_VAULT__KEY", "hunter2");
+    let refused = case.refused();
+    assert!(!refused.contains("hunter2"));
+    insta::assert_snapshot!(refused, @"
+    the configuration is not right:
+      <home>/named.toml: `data_dirr`: there is no such setting; did you mean `data_dir`?
+      <home>/named.toml: `http.ca_files`: `~/ca.pem`: `~` is not replaced here; write the whole path
+      <home>/named.toml: `http.connect_timeout`: `30` is not a duration; write a whole number and its unit, like 500ms, 30s, 5m or 2h
+      <home>/named.toml: `http.max_concurrency`: `0` is not from 1 to 64
+      <home>/named.toml: `http.proxy`: write `environment`, `none` or a URL like `http://proxy.example.com:3128`
+      <home>/named.toml: `http.request_timeot`: there is no such setting; did you mean `http.request_timeout`?
+      <home>/named.toml: `log`: this is a section, not a setting
+      <home>/named.toml: `sink.deep.level`: there is no such setting; did you mean `log.level`?
+      <home>/named.toml: `sync.concurrency`: a whole number or a text is expected
+      <home>/named.toml: `sync.lease_seconds`: a text or a number is expected
+      <home>/named.toml: `timeout`: there is no such setting; docs/configuration.md lists them all
+      environment variable FORGEHOLD_DATADIR: `datadir`: there is no such setting; did you mean `data_dir`?
+      environment variable FORGEHOLD_HTTP__MAX_WAIT: `http.max_wait`: `forever` is not a duration; write a whole number and its unit, like 500ms, 30s, 5m or 2h
+      environment variable FORGEHOLD_SYNC__LEASE: `sync.lease`: there is no such setting; did you mean `sync.lease_seconds`?
+      environment variable FORGEHOLD_VAULT__KEY: `vault.key`: write `generated-file`, `file:PATH` or `passphrase-file:PATH`
+    ");
+}
+
+#[test]
+fn bounds_hold_at_their_edges() {
+    for key in KEYS {
+        let Some((least, most)) = key.bounds else {
+            continue;
+        };
+        for value in [least, most] {
+            Case::new().with(&key.variable(), value).load();
+        }
+        for beyond in [
+            "0",
+            "0s",
+            "99999999",
+            "99999h",
+            "-1",
+            "-1s",
+            "1 s",
+            "",
+            "18446744073709551616",
+            "18446744073709551615h",
+        ] {
+            let refused = Case::new().with(&key.variable(), beyond).refused();
+            assert!(refused.contains(&key.variable()), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    Case::new()
+        .with("FORGEHOLD_PORT", "tcp://10.0.0.1:80")
+        .with("FORGEHOLD_SERVICE_HOST", "10.0.0.1")
+        .with("FORGEHOLD_GITLAB_DATA", "/somewhere")
+        .with("forgehold_data_dir", "/lower")
+        .load();
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told() {
+    let mut case = Case::new().named("[http]\nproxy = http://user:hunter2@proxy\n");
+    insta::assert_snapshot!(case.refused(), @r#"the configuration file <home>/named.toml is not valid TOML: TOML parse error at line 2, column 9: expected `"`, `'`"#);
+    case.sources.file = Some(case.home("gone.toml"));
+    insta::assert_snapshot!(case.refused(), @"the configuration file <home>/gone.toml cannot be read: No such file or directory (os error 2)");
+    let case = Case::new().implied("data_dir = '/elsewhere'");
+    insta::assert_snapshot!(case.refused(), @"
+    the configuration is not right:
+      <home>/.local/share/forgehold/config.toml: `data_dir`: this file is found by the data directory, so it cannot say where that is; set FORGEHOLD_DATA_DIR
+    ");
+}
+
+#[test]
+fn the_reference_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    if std::env::var_os("FORGEHOLD_WRITE_DOCS").is_some() {
+        fs::write(&path, reference()).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == reference(),
+        "docs/configuration.md is out of date: run `FORGEHOLD_WRITE_DOCS=1 cargo test -p runtime the_reference`"
+    );
+}
+
+#[test]
+fn every_setting_of_the_reference_is_read() {
+    // A value that no setting takes is refused under the name of each.
+    let mut case = Case::new();
+    for key in KEYS {
+        case.set(&key.variable(), "~/");
+    }
+    let refused = case.refused();
+    for key in KEYS {
+        assert!(
+            refused.contains(&key.variable()),
+            "{} is not read",
+            key.name
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! The real time, real waiting and real ids: the one place of the programs that asks for them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use org_core::ports::{Clock, IdSource, Timer};
+use uuid::Uuid;
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everything else is given"
+    )]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// Waits on the runtime's timer, which a paused test can move.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioTimer;
+
+#[async_trait]
+impl Timer for TokioTimer {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// UUIDs of version 7: unique everywhere, and in the order of their making within a program, which keeps indexes compact.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UuidSource;
+
+impl IdSource for UuidSource {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the source of ids that everything else is given"
+    )]
+    fn next_id(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_new_and_in_order() {
+        let ids: Vec<Uuid> = (0..1000).map(|_| UuidSource.next_id()).collect();
+        assert!(ids.is_sorted());
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+    }
+
+    #[test]
+    fn the_clock_tells_the_time_of_its_machine() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let written: DateTime<Utc> = file
+            .as_file()
+            .metadata()
+            .unwrap()
+            .modified()
+            .unwrap()
+            .into();
+        let apart = (SystemClock.now() - written).abs();
+        assert!(apart < chrono::TimeDelta::hours(1), "{apart}");
+    }
+}
