@@ -1,4 +1,4 @@
-//! Looks whether the database is sound: the file, the history, the counts that must fit each other.
+//! Looks whether the database is sound: the file, what its tables say of each other, and the history.
 
 use org_core::event::{BrokenChain, ChainHash, verify_chain};
 use org_core::ports::{EventFilter, EventStore, StoreError};

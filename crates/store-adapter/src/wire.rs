@@ -279,3 +279,6 @@ counts_wire!(
     groups_seen,
     groups_changed,
 );
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,7 @@ async fn a_place_that_will_not_do_is_named() {
     insta::assert_snapshot!(refusal(here, &foreign).await, @"the database cannot be used: ~/foreign.db: it is the database of another program");
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_folder_without_rights_is_named() {
     // Even the superuser can make no file here.

@@ -1,5 +1,7 @@
 //! Applying: whole or not at all, once, on what it was planned on, and nothing when nothing changed.
 
+use std::task::Poll;
+
 use chrono::TimeDelta;
 use org_core::license::LicenseState;
 use org_core::license::pool::Seats;
@@ -326,5 +328,56 @@ async fn a_sync_that_is_asked_for_meanwhile_is_due_afterwards() {
             .await
             .expect("an answer"),
         []
+    );
+}
+
+/// A person who gives up in the middle: the future is dropped wherever it stands.
+#[tokio::test]
+async fn giving_up_leaves_a_state_before_or_after() {
+    let scratch = Scratch::new().await;
+    let store = &scratch.store;
+    let organization = connect(store, 1).await;
+    let (mut given_up, mut known) = (0, 0);
+    for number in 1..40_u64 {
+        let now = build::noon_plus(i64::try_from(number).expect("small") * 1_000);
+        let run = started(store, &request(organization, number, now)).await;
+        let listing = repositories(1, known + 100);
+        let planned = plan(store, run, listing, Vec::new(), Seats::Unlimited).await;
+        {
+            let mut patience = number * number / 4;
+            let mut apply = std::pin::pin!(planned.apply(store));
+            let finished = std::future::poll_fn(|context| {
+                if let Poll::Ready(applied) = apply.as_mut().poll(context) {
+                    return Poll::Ready(Some(applied));
+                }
+                if patience == 0 {
+                    return Poll::Ready(None);
+                }
+                patience -= 1;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            });
+            match finished.await {
+                Some(applied) => drop(applied.expect("nothing else is under way")),
+                None => given_up += 1,
+            }
+        }
+        let inventory = store.inventory(organization).await.expect("the inventory");
+        let report = store.check().await.expect("a report");
+        assert!(report.is_sound(), "{report:?}");
+        known = inventory.repositories.len() as u64;
+        let events = report.events;
+        let counts = store.counts(organization).await.expect("counts");
+        assert_eq!((known % 100, counts.licensed), (0, known));
+        assert_eq!(inventory.generation * 100, known);
+        // Each repository was added and licensed; the rest are runs that were let go.
+        assert!(
+            events >= known * 2 && events < known * 2 + number,
+            "{events} events"
+        );
+    }
+    assert!(
+        given_up > 0 && known > 0,
+        "{given_up} given up, {known} known"
     );
 }
