@@ -6,6 +6,8 @@
 mod environment;
 mod host;
 mod licensing;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod stores;
 mod vault;
 

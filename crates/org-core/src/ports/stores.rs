@@ -206,6 +206,7 @@ pub trait OrganizationStore: Send + Sync {
 }
 
 /// Remembers connection attempts.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AttemptStore: Send + Sync {
     /// Adds an attempt, or replaces the one of its id.
@@ -522,6 +523,7 @@ pub struct EventFilter {
 }
 
 /// Remembers the history.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait EventStore: Send + Sync {
     /// Adds events that belong to no other stored change.
