@@ -30,6 +30,7 @@ pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
 
     ui::heading("Synchronizing again");
     forgehold.run(&["org", "sync", GROUP])?;
+    forgehold.run(&["repo", "list", "--path", "shop", "--presence", "any"])?;
     forgehold.run(&["sync", "list"])?;
 
     ui::heading("What happened, and why each of them has a license or not");
@@ -43,7 +44,7 @@ pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
         forgehold.run(&["repo", "why", repository])?;
     }
     forgehold.run(&["license", "status"])?;
-    forgehold.run(&["events"])
+    forgehold.run(&["events", "--limit", "12"])
 }
 
 fn add_command<'a>(url: &'a str, login: &'a str) -> Vec<&'a str> {
@@ -68,7 +69,8 @@ fn tables(forgehold: &Forgehold) -> Result<()> {
     forgehold.run(&["org", "list"])?;
     forgehold.run(&["org", "show", GROUP])?;
     forgehold.run(&["group", "list"])?;
-    forgehold.run(&["repo", "list"])?;
+    forgehold.run(&["repo", "list", "--limit", "12"])?;
+    forgehold.run(&["repo", "list", "--path", "shop"])?;
     forgehold.run(&["license", "status"])
 }
 
