@@ -638,7 +638,7 @@ pub async fn due_are_those_whose_time_has_come(stores: Stores) {
     .await;
     plan_at(&stores, 1, 10).await;
     plan_at(&stores, 2, 20).await;
-    assert_eq!(due(&stores, 9).await, []);
+    assert!(due(&stores, 9).await.is_empty());
     assert_eq!(due(&stores, 10).await, [1]);
     assert_eq!(due(&stores, 30).await, [1, 2]);
 }
@@ -670,7 +670,7 @@ pub async fn due_leaves_out_the_paused_and_the_removed(stores: Stores) {
     }
     plan_at(&stores, 2, 10).await;
     plan_at(&stores, 3, 10).await;
-    assert_eq!(due(&stores, 60).await, []);
+    assert!(due(&stores, 60).await.is_empty());
     assert_eq!(next_due(&stores).await, None);
     plan_at(&stores, 1, 20).await;
     plan_at(&stores, 4, 30).await;
@@ -684,15 +684,23 @@ pub async fn due_leaves_out_what_somebody_is_at(stores: Stores) {
     plan_at(&stores, 1, 0).await;
     let start = (start_of(1) - noon()).num_seconds();
     let run = claim(&stores, 1, 1).await;
-    assert_eq!(due(&stores, start + 1).await, []);
-    assert_eq!(due(&stores, start + LEASE.num_seconds() - 1).await, []);
+    assert!(due(&stores, start + 1).await.is_empty());
+    assert!(
+        due(&stores, start + LEASE.num_seconds() - 1)
+            .await
+            .is_empty()
+    );
     assert_eq!(due(&stores, start + LEASE.num_seconds() + 1).await, [1]);
     stores
         .syncs
         .renew(&run, start_of(1) + LEASE * 3)
         .await
         .expect("it is its own");
-    assert_eq!(due(&stores, start + LEASE.num_seconds() + 1).await, []);
+    assert!(
+        due(&stores, start + LEASE.num_seconds() + 1)
+            .await
+            .is_empty()
+    );
     let prepared = super::scene::plan(&stores, run, projects([1]), Seats::Unlimited).await;
     prepared.apply(&stores).await.expect("it is current");
     assert_eq!(due(&stores, start + 1).await, [1], "the run has ended");
@@ -706,14 +714,17 @@ pub async fn due_has_what_was_asked_for_during_a_sync(stores: Stores) {
     let mut again = super::scene::request(1, 2);
     again.now = start_of(1) + TimeDelta::seconds(1);
     stores.syncs.claim(&again).await.expect("a store");
-    assert_eq!(due(&stores, start + 10).await, [], "somebody is at it");
+    assert!(
+        due(&stores, start + 10).await.is_empty(),
+        "somebody is at it"
+    );
     prepared.apply(&stores).await.expect("it is current");
     assert_eq!(due(&stores, start + 60).await, [1]);
     assert!(next_due(&stores).await.is_some());
 
     claim(&stores, 1, 3).await;
     let later = (start_of(3) - noon()).num_seconds() + 2 * LEASE.num_seconds();
-    assert_eq!(due(&stores, later).await, [], "the claim served it");
+    assert!(due(&stores, later).await.is_empty(), "the claim served it");
 }
 
 /// Whoever sleeps until then misses nothing.
