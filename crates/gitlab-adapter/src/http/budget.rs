@@ -28,11 +28,16 @@ impl Advertised {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let remaining = text("ratelimit-remaining")?.trim().parse().ok()?;
         let window: i64 = text("ratelimit-reset")?.trim().parse().ok()?;
-        // The host's clock may be off ours: what counts is how far the end is from the host's own present.
-        let host_now = text("date").and_then(http_date).unwrap_or(now);
-        let left = window
-            .saturating_sub(host_now.timestamp())
-            .clamp(0, i64::try_from(LONGEST_WINDOW.as_secs()).unwrap_or(3600));
+        // The host's clock may be off ours, and a cache in front of it off both: the nearest end that has not passed is believed.
+        let presents = [text("date").and_then(http_date), Some(now)];
+        let left = presents
+            .into_iter()
+            .flatten()
+            .map(|present| window.saturating_sub(present.timestamp()))
+            .filter(|&left| left >= 0)
+            .min()
+            .unwrap_or(0)
+            .min(i64::try_from(LONGEST_WINDOW.as_secs()).unwrap_or(3600));
         let ends = now.checked_add_signed(TimeDelta::seconds(left))?;
         Some(Self {
             remaining,

@@ -333,7 +333,7 @@ impl Listing {
                 .map(|gap| gap.counted.saturating_sub(gap.seen))
                 .sum();
             if hidden > 0 {
-                let why = format!("the host counts {hidden} more than it shows");
+                let why = format!("the host counts at least {hidden} more than it shows");
                 self.miss(lane.what, why);
             }
         }

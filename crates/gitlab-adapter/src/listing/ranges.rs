@@ -304,7 +304,7 @@ mod tests {
                 return (seen, pages);
             }
             let pick = picks.next().copied().unwrap_or(0) % under_way.len();
-            let (key, span) = under_way.swap_remove(pick);
+            let (key, span) = under_way.remove(pick);
             let rows: Vec<u64> = ids
                 .range(..span.top)
                 .rev()

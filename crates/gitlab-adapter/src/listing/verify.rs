@@ -5,8 +5,11 @@ use super::ranges::{OPEN, Span};
 use crate::failure::Failure;
 use crate::http::Api;
 
-/// The host does not count beyond 10,000; a stretch with half as many seen rows is still counted when it hides as many again.
-const STRETCH: usize = 5_000;
+/// The host does not count beyond 10,000 (GitLab docs, REST API, "Offset-based pagination"): so many seen rows can still be counted when
+/// some more are there.
+const STRETCH: usize = 8_000;
+/// The least that a host has where it does not count.
+const UNCOUNTED: u64 = 10_001;
 
 /// A stretch in which the host counts more than was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,14 @@ pub(crate) async fn gaps(
             Vec::new()
         });
     }
+    let Some(&first) = ids.first() else {
+        return Ok(Vec::new());
+    };
+    // A single id that is there: who does not count that one does not count at all, and the order of the pages is the only proof.
+    let one = lane.count(api, Some((first - 1, first + 1))).await?;
+    if one.rows.is_none() {
+        return Ok(Vec::new());
+    }
     let mut gaps = Vec::new();
     let stretches = stretches(ids);
     for batch in stretches.chunks(api.max_concurrency()) {
@@ -61,10 +72,8 @@ pub(crate) async fn gaps(
             .map(|stretch| lane.count(api, Some((stretch.low - 1, stretch.top))));
         let counts = futures_util::future::join_all(counts).await;
         for (stretch, count) in batch.iter().zip(counts) {
-            // A host that counts nothing here leaves only the order of the pages as proof.
-            if let Some(counted) = count?.rows
-                && counted > stretch.seen
-            {
+            let counted = count?.rows.unwrap_or(UNCOUNTED);
+            if counted > stretch.seen {
                 gaps.push(Gap {
                     counted,
                     ..*stretch

@@ -92,10 +92,6 @@ impl Scene {
         }
     }
 
-    pub(crate) fn access_of(&self, token: usize) -> HostAccess {
-        access(self.sim.url(), &self.sim.tokens()[token].value)
-    }
-
     /// Everything of a scope, to its end.
     pub(crate) async fn list(&self, scope: &Scope) -> Result<Outcome, HostError> {
         gather(self.host.list(&self.access, scope)).await

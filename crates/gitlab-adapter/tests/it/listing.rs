@@ -87,7 +87,8 @@ async fn every_refusal_of_graphql_leads_to_rest() {
         },
     ] {
         for late in [1, 3] {
-            let scene = Scene::new().await;
+            let world = World::generate(&WorldSpec::new(6).groups(9).projects(150));
+            let scene = Scene::with(builder().world(world), config().page_size(20)).await;
             scene
                 .sim
                 .fault(Fault::new(kind.clone()).path("/api/graphql").from(late));
