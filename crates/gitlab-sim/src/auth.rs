@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::answer::Answer;
 use crate::request::{AuthKind, Call};
-use crate::world::{Token, TokenId, UserId, World};
+use crate::world::{Token, TokenId, TokenKind, UserId, World};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +36,8 @@ pub(crate) fn authenticate(world: &World, call: &Call, now: DateTime<Utc>) -> Re
     };
     let token = world
         .token_by_value(value)
+        // The header of personal access tokens does not take those of applications.
+        .filter(|token| call.auth != AuthKind::PrivateToken || token.kind != TokenKind::Oauth)
         .ok_or_else(Answer::unauthorized)?;
     if token.is_expired(now) {
         return Err(Answer::token_expired());
@@ -69,8 +71,7 @@ pub(crate) fn allow(
     if !token.has_any_scope(scopes) {
         return Err(Answer::insufficient_scope(&scopes.join(" ")));
     }
-    if let (crate::world::TokenKind::FineGrained(granted), Some(permission)) =
-        (&token.kind, permission)
+    if let (TokenKind::FineGrained(granted), Some(permission)) = (&token.kind, permission)
         && !granted.iter().any(|known| known == permission)
     {
         return Err(Answer::insufficient_granular_scope(permission));

@@ -72,6 +72,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/control/limits", post(set_limits))
         .route("/control/requests", get(requests).delete(reset_requests))
         .route("/control/stats", get(stats))
+        .route("/control/oauth", get(oauth))
         .route("/control/projects", get(projects))
         .route("/control/groups", get(groups))
         .with_state(shared)
@@ -162,6 +163,18 @@ async fn reset_requests(State(shared): Shares) -> StatusCode {
 
 async fn stats(State(shared): Shares) -> Response {
     Json(shared.log().stats()).into_response()
+}
+
+/// The authorization server: applications without their secrets, devices that wait, counts.
+async fn oauth(State(shared): Shares) -> Response {
+    let truth = shared.touch(|world| {
+        json!({
+            "applications": world.applications().collect::<Vec<_>>(),
+            "waiting_devices": world.waiting_devices(),
+            "stats": world.oauth_stats(),
+        })
+    });
+    Json(truth).into_response()
 }
 
 /// The truth about projects, whoever may see them.

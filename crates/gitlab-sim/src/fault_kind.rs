@@ -118,8 +118,16 @@ pub enum FaultKind {
         /// How many bytes are sent.
         after: usize,
     },
-    /// The connection is closed without an answer.
+    /// The request is carried out, and the connection is closed without an answer: the lost answer
+    /// of a token endpoint, after which nobody knows what became of a refresh token.
     Close,
+    /// The connection is closed without an answer, and the request is not carried out.
+    CloseUnheard,
+    /// An error of the OAuth side: 401 for `invalid_client`, else 400, with GitLab's description.
+    Oauth {
+        /// For example `invalid_grant`, `temporarily_unavailable`, `slow_down`.
+        error: String,
+    },
     /// No answer ever comes; the connection stays open.
     Hang,
     /// The true answer, in small pieces with a pause after each.
@@ -225,6 +233,7 @@ impl FaultKind {
                 "This endpoint has been requested too many times. Try again later.",
             ),
             Self::EndpointLimit { retry_after } => Answer::too_many_requests(*retry_after),
+            Self::Oauth { error } => crate::oauth::error(error),
             Self::Internal => Answer::message(500, "500 Internal Server Error"),
             Self::Unavailable => Answer::message(503, "503 Service Unavailable"),
             Self::Maintenance => {

@@ -40,6 +40,45 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Signing in with OAuth
+//!
+//! ```
+//! use gitlab_sim::{ApplicationSpec, Fault, FaultKind, GitlabSim};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+//! let redirect = "http://127.0.0.1/callback"; // any port will do, as for GitLab
+//! let sim = GitlabSim::builder()
+//!     .user("alice", "her password") // for a browser: GET /oauth/authorize
+//!     .application(ApplicationSpec::public("My tool", redirect).client_id("my-tool"))
+//!     .application(ApplicationSpec::confidential("My server", redirect).secret("hush"))
+//!     .start()
+//!     .await?;
+//! let oauth = sim.oauth();
+//!
+//! // Without a browser: `alice` opens the address, signs in and agrees, or denies.
+//! let url = format!(
+//!     "{}/oauth/authorize?client_id=my-tool&redirect_uri=http%3A%2F%2F127.0.0.1%3A9000%2Fcallback\
+//!      &response_type=code&scope=read_api&state=s&code_challenge_method=S256\
+//!      &code_challenge=2i0WFA-0AerkjQm4X4oDEhqA17QIAKNjXpagHBXmO_U",
+//!     sim.url()
+//! );
+//! let goal = oauth.approve(&url, "alice")?;
+//! assert!(goal.starts_with("http://127.0.0.1:9000/callback?code="));
+//! assert!(oauth.deny(&url)?.contains("error=access_denied"));
+//!
+//! // Or begin with tokens, and let things go wrong with them.
+//! let tokens = oauth.issue("my-tool", "alice", &["read_api"])?;
+//! assert!(tokens.refresh_token.is_some());
+//! oauth.expire_access_tokens(); // 401, time to refresh
+//! oauth.lag_refresh_tokens(1); // the next good refresh token is refused once
+//! sim.fault(Fault::new(FaultKind::Close).path("/oauth/token").nth(3)); // an answer is lost
+//! oauth.revoke_application("my-tool", "alice")?; // `alice` takes it all back
+//! assert_eq!(oauth.stats().refreshes, 0);
+//! # sim.shutdown().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
 //! # The parts
 //!
 //! | what | where |
@@ -47,17 +86,20 @@
 //! | set up | [`Builder`]: world, tokens, latency, prefix, TLS with its own authority, clock, budgets, `external_url`, version, GraphQL off |
 //! | the world | [`WorldSpec`] and [`World::generate`], or [`World::empty`] and mutations; [`WorldHandle::read`] and [`WorldHandle::change`] on a running simulator |
 //! | tokens | [`TokenSpec`]: of a user, a group's or project's bot, a service account; scopes, expiry, revoked, fine-grained; later [`WorldHandle::issue`], [`World::revoke_token`], [`World::set_token_expiry`] |
+//! | OAuth | [`ApplicationSpec`] by [`Builder::application`], passwords by [`Builder::user`], rules by [`Builder::pkce`], [`Builder::authorize_errors`], [`Builder::device_grant`]; decisions, expiry, revocation and counts by [`GitlabSim::oauth`] |
+//! | faults of OAuth | [`FaultKind::Close`] (the answer is lost), [`FaultKind::CloseUnheard`], [`FaultKind::Oauth`], [`FaultKind::Delay`], [`OauthHandle::lag_refresh_tokens`], [`OauthHandle::revoke_application`], [`OauthHandle::delete_application`] |
 //! | a group that silently disappears | [`World::edit_group`] with [`GroupPatch::hidden`] |
 //! | rows that move between pages | [`GitlabSim::trigger`] with a [`Trigger`]: a change right after the n-th matching request |
 //! | faults | [`GitlabSim::fault`] with a [`Fault`]: a [`FaultKind`] and which requests it strikes |
 //! | budgets | [`RateLimits`]: the throttle in front (429 in plain text with headers) and the endpoints' own (429 in JSON without) |
-//! | what was asked | [`GitlabSim::requests`], [`GitlabSim::stats`]: never a token, but whether one stood in a URL |
+//! | what was asked | [`GitlabSim::requests`], [`GitlabSim::stats`]: never a token, code, verifier, secret or password, but whether one stood in a URL |
 //! | time | [`Clock`]: the system's, or a manual one that the test advances |
 //!
 //! # What it answers
 //!
 //! REST below `/api/v4`: `version`, `metadata`, `user`, `users`, `users/:id`, `users/:id/projects`,
-//! `personal_access_tokens/self` (also `DELETE`) and `/associations`, `groups`, `groups/:id`,
+//! `personal_access_tokens/self` (also `DELETE`), `/associations` and `/rotate`, `/access_tokens/self/rotate`
+//! of groups and projects, `groups`, `groups/:id`,
 //! `/subgroups`, `/descendant_groups`, `/projects`, `/projects/shared`, `/groups/shared`,
 //! `/invited_groups`, `/members[/all]`, `projects`, `projects/:id`, `/repository/branches`,
 //! `/languages`, `/groups`, `/members[/all]`, `namespaces`, `namespaces/:id`. Groups and projects are
@@ -66,8 +108,15 @@
 //! GraphQL at `/api/graphql`: `currentUser`, `group`, `groups`, `project`, `projects`, `metadata` and
 //! `queryComplexity`, with GitLab's limits of page size, depth, complexity and length.
 //!
+//! OAuth as Doorkeeper does it: `GET`, `POST` and `DELETE /oauth/authorize` behind
+//! `/users/sign_in`, `POST /oauth/token` (codes of ten minutes, refresh tokens of one use, device
+//! codes; never passwords), `POST /oauth/authorize_device`, `/oauth/device`, `POST /oauth/revoke`,
+//! `GET /oauth/token/info`, `/oauth/userinfo`, `/.well-known/openid-configuration`. Where it is
+//! stricter than GitLab without configuration: public applications must prove themselves with S256
+//! ([`Pkce`]), and there are no ID tokens.
+//!
 //! Who sees what follows memberships (direct, inherited, by invitation of a group), visibility and
-//! ownership; see [`World`]. OAuth is not there.
+//! ownership; see [`World`].
 //!
 //! # As a program
 //!
@@ -84,10 +133,13 @@ mod fault_kind;
 mod graphql;
 mod limits;
 mod log;
+mod mask;
+mod oauth;
 mod paginate;
 mod params;
 mod request;
 mod rest;
+mod secret;
 mod serve;
 mod server;
 mod shared;
@@ -100,12 +152,17 @@ pub use fault::{Fault, FaultId, Trigger};
 pub use fault_kind::FaultKind;
 pub use limits::{Budget, Endpoint, RateLimits};
 pub use log::{RequestRecord, Stats};
+pub use oauth::{
+    Application, ApplicationSpec, AuthorizeErrors, DeviceGrant, OauthHandle, OauthRefused,
+    OauthStats, OauthTokens, Pkce,
+};
 pub use request::AuthKind;
+pub use secret::Secret;
 pub use server::{Builder, GitlabSim, StartError};
 pub use shared::WorldHandle;
 pub use tls::TlsError;
 pub use world::{
-    Account, Group, GroupId, GroupPatch, IssuedToken, Mutation, NamespaceId, Outcome, Project,
-    ProjectId, ProjectPatch, Ref, Role, Share, Source, Token, TokenId, TokenKind, TokenSpec, User,
-    UserId, Visibility, World, WorldError, WorldSpec,
+    Account, Group, GroupId, GroupPatch, IssuedToken, MadeApplication, Mutation, NamespaceId,
+    Outcome, Project, ProjectId, ProjectPatch, Ref, Role, Share, Source, Token, TokenId, TokenKind,
+    TokenSpec, User, UserId, Visibility, World, WorldError, WorldSpec,
 };

@@ -19,7 +19,7 @@ pub struct RequestRecord {
     pub method: String,
     /// The path below the prefix, encoded as it came.
     pub path: String,
-    /// The query without credentials.
+    /// The query without credentials; values that are or may be secrets are `***`.
     pub query: String,
     /// The status that was sent; 0 when the connection was closed without an answer.
     pub status: u16,
@@ -35,6 +35,8 @@ pub struct RequestRecord {
     pub fault: Option<String>,
     /// The body of a GraphQL request.
     pub graphql: Option<String>,
+    /// The form or JSON fields of a request to the OAuth side, masked in the same way.
+    pub form: Option<String>,
     /// `User-Agent`.
     pub user_agent: String,
 }

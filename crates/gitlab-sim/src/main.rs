@@ -4,11 +4,13 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Parser;
 use gitlab_sim::{
-    Budget, Control, GitlabSim, IssuedToken, RateLimits, Role, TokenSpec, World, WorldSpec,
+    Application, ApplicationSpec, Budget, Control, GitlabSim, IssuedToken, RateLimits, Role,
+    Secret, TokenSpec, World, WorldSpec,
 };
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
@@ -60,6 +62,14 @@ struct Args {
     /// Puts the token's value into the line of JSON
     #[arg(long)]
     print_token: bool,
+    /// Registers an application, `NAME:CLIENT_ID:REDIRECT_URI` for a public one or
+    /// `NAME:CLIENT_ID:SECRET:REDIRECT_URI`; may be given more than once
+    #[arg(long = "oauth-app", value_name = "NAME:CLIENT_ID[:SECRET]:REDIRECT")]
+    oauth_apps: Vec<OauthApp>,
+    /// The password of a person for the sign-in page, who is added when the world has none of that
+    /// login; may be given more than once
+    #[arg(long = "user", value_name = "NAME:PASSWORD")]
+    users: Vec<Login>,
     /// How long every answer takes at least, in milliseconds
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -83,6 +93,56 @@ struct Args {
     stop_with_stdin: bool,
 }
 
+/// An application of `--oauth-app`.
+#[derive(Debug, Clone)]
+struct OauthApp(ApplicationSpec);
+
+impl FromStr for OauthApp {
+    type Err = &'static str;
+
+    /// The redirect URI begins with the scheme in front of its `://`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let shape = "it must be NAME:CLIENT_ID:REDIRECT_URI or NAME:CLIENT_ID:SECRET:REDIRECT_URI";
+        let (name, rest) = text.split_once(':').ok_or(shape)?;
+        let (client_id, rest) = rest.split_once(':').ok_or(shape)?;
+        let slashes = rest.find("://").ok_or(shape)?;
+        let scheme = rest[..slashes].rfind(':').map_or(0, |colon| colon + 1);
+        let (secret, redirect_uri) = rest.split_at(scheme);
+        if name.is_empty() || client_id.is_empty() {
+            return Err(shape);
+        }
+        let spec = ApplicationSpec::public(name, redirect_uri).client_id(client_id);
+        Ok(Self(match secret.strip_suffix(':') {
+            None => spec,
+            Some("") => return Err("the secret is empty"),
+            Some(secret) => spec.secret(secret),
+        }))
+    }
+}
+
+/// A person of `--user`.
+#[derive(Debug, Clone)]
+struct Login {
+    username: String,
+    password: Secret,
+}
+
+impl FromStr for Login {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some((username, password)) if !username.is_empty() && !password.is_empty() => {
+                Ok(Self {
+                    username: username.to_owned(),
+                    password: password.into(),
+                })
+            }
+            _ => Err("it must be NAME:PASSWORD"),
+        }
+    }
+}
+
 /// The line that is printed when everything is ready.
 #[derive(Debug, Serialize)]
 struct Ready {
@@ -91,6 +151,7 @@ struct Ready {
     ca_pem: Option<String>,
     groups: usize,
     projects: usize,
+    oauth_apps: Vec<Application>,
     token: TokenFacts,
 }
 
@@ -152,6 +213,12 @@ async fn run(args: Args) -> Result<(), String> {
         .latency(Duration::from_millis(args.latency_ms))
         .prefix(&args.prefix)
         .rate_limits(limits);
+    for OauthApp(application) in &args.oauth_apps {
+        builder = builder.application(application.clone());
+    }
+    for login in &args.users {
+        builder = builder.user(&login.username, login.password.clone());
+    }
     if args.tls {
         builder = builder.tls();
     }
@@ -190,6 +257,9 @@ fn ready(sim: &GitlabSim, control: Option<&Control>, issued: &IssuedToken, args:
         ca_pem: sim.ca_pem().map(str::to_owned),
         groups,
         projects,
+        oauth_apps: sim
+            .world()
+            .read(|world| world.applications().cloned().collect()),
         token: TokenFacts {
             id: issued.id.0,
             user: issued.username.clone(),

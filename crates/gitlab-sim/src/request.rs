@@ -1,7 +1,13 @@
 //! One request as the simulator sees it: path, parameters, credential, body.
 
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+
+use crate::mask;
 
 /// How a request authenticated. The credential itself is never kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,7 +27,6 @@ pub enum AuthKind {
     Other,
 }
 
-#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
     /// Below the prefix, still encoded.
@@ -30,13 +35,33 @@ pub(crate) struct Call {
     pub(crate) segments: Vec<String>,
     /// Decoded parameters in the order they came, credentials left out.
     pub(crate) params: Vec<(String, String)>,
-    /// The same as text, for the log.
+    /// The same as text without secrets, for the log.
     pub(crate) query: String,
     pub(crate) auth: AuthKind,
     pub(crate) token: Option<String>,
+    /// User and password of `Authorization: Basic`.
+    pub(crate) basic: Option<(String, String)>,
+    /// The session cookie.
+    pub(crate) session: Option<String>,
     pub(crate) is_json: bool,
     pub(crate) body: String,
+    /// The fields of a form or of a flat JSON object.
+    pub(crate) fields: Vec<(String, String)>,
     pub(crate) user_agent: String,
+}
+
+/// The name of GitLab's session cookie.
+pub(crate) const SESSION_COOKIE: &str = "_gitlab_session";
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -82,21 +107,41 @@ impl Call {
             (None, None, Some(token)) => (AuthKind::Query, Some(token)),
             (None, None, None) => (AuthKind::None, None),
         };
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&params)
-            .finish();
+        let is_json = header("content-type").is_some_and(|kind| kind.contains("json"));
+        let basic = header("authorization").as_deref().and_then(basic);
+        let session = header("cookie").and_then(|cookies| {
+            cookies.split(';').find_map(|cookie| {
+                let (name, value) = cookie.trim().split_once('=')?;
+                (name == SESSION_COOKIE).then(|| value.to_owned())
+            })
+        });
         Some(Self {
             method: parts.method.to_string(),
             path: path.to_owned(),
             segments,
+            query: mask::query(path, &params),
             params,
-            query,
             auth,
             token,
-            is_json: header("content-type").is_some_and(|kind| kind.contains("json")),
+            basic,
+            session,
+            is_json,
+            fields: fields(is_json, &body),
             body,
             user_agent: header("user-agent").unwrap_or_default(),
         })
+    }
+
+    /// A parameter of the body or, when it is not there, of the query. An empty one is none.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let found = |pairs: &'_ [(String, String)]| {
+            let at = pairs.iter().rposition(|(key, _)| key == name)?;
+            Some(at)
+        };
+        let value = found(&self.fields)
+            .map(|at| self.fields[at].1.as_str())
+            .or_else(|| found(&self.params).map(|at| self.params[at].1.as_str()));
+        value.filter(|value| !value.trim().is_empty())
     }
 
     pub(crate) fn is_read(&self) -> bool {
@@ -113,4 +158,33 @@ fn authorization(value: &str) -> (AuthKind, Option<String>) {
     } else {
         (AuthKind::Other, None)
     }
+}
+
+fn basic(value: &str) -> Option<(String, String)> {
+    let (scheme, rest) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(BASE64_STANDARD.decode(rest.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+fn fields(is_json: bool, body: &str) -> Vec<(String, String)> {
+    if !is_json {
+        return url::form_urlencoded::parse(body.as_bytes())
+            .into_owned()
+            .collect();
+    }
+    let Ok(serde_json::Value::Object(object)) = serde_json::from_str(body) else {
+        return Vec::new();
+    };
+    let text = |(name, value): (String, serde_json::Value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        (name, value)
+    };
+    object.into_iter().map(text).collect()
 }

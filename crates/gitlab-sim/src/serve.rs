@@ -8,12 +8,12 @@ use axum::body::{Body, Bytes};
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 
-use crate::answer::{Answer, JSON};
+use crate::answer::{Answer, JSON, TEXT};
 use crate::fault_kind::FaultKind;
 use crate::log::RequestRecord;
 use crate::request::Call;
 use crate::shared::Shared;
-use crate::{auth, graphql, rest};
+use crate::{auth, graphql, mask, oauth, rest};
 
 /// Request bodies beyond this are refused.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -61,7 +61,10 @@ pub(crate) async fn serve(
     if let Some(call) = &call {
         let who = auth::owner(&shared.world(), call);
         let token_in_url = shared.world().holds_token(&url);
-        let closed = matches!(fault, Some(FaultKind::Close | FaultKind::Hang));
+        let closed = matches!(
+            fault,
+            Some(FaultKind::Close | FaultKind::CloseUnheard | FaultKind::Hang)
+        );
         let record = RequestRecord {
             seq,
             method: call.method.clone(),
@@ -82,6 +85,7 @@ pub(crate) async fn serve(
             in_flight,
             fault: fault.as_ref().map(FaultKind::name),
             graphql: graphql::is_graphql(call).then(|| call.body.clone()),
+            form: form(&shared, call),
             user_agent: call.user_agent.clone(),
         };
         let endpoint = rest::pattern(call);
@@ -95,7 +99,26 @@ pub(crate) async fn serve(
     finish(answer, fault, parts.method == hyper::Method::HEAD).await
 }
 
+/// The fields of a request to the OAuth side as the log may keep them.
+fn form(shared: &Shared, call: &Call) -> Option<String> {
+    if !mask::is_oauth(&call.path) || call.fields.is_empty() {
+        return None;
+    }
+    let masked = mask::query(&call.path, &call.fields);
+    // A secret in a field where none belongs takes the whole form out of the log.
+    let leaks = shared.world().holds_token(&masked);
+    Some(if leaks {
+        "[redacted]".to_owned()
+    } else {
+        masked
+    })
+}
+
 async fn respond(shared: &Arc<Shared>, call: &Call, fault: Option<&FaultKind>) -> Answer {
+    if matches!(fault, Some(FaultKind::CloseUnheard)) {
+        // Whatever is answered here is never sent.
+        return Answer::text(500, TEXT, "");
+    }
     let is_graphql = graphql::is_graphql(call);
     if let Some(answer) = fault.and_then(|fault| fault.answer(is_graphql, shared.clock.now())) {
         return answer;
@@ -112,6 +135,8 @@ async fn respond(shared: &Arc<Shared>, call: &Call, fault: Option<&FaultKind>) -
     note_use(shared, who.token, now);
     let mut answer = if is_graphql {
         graphql::answer(shared, call).await
+    } else if let Some(answer) = oauth::answer(shared, call) {
+        answer
     } else {
         rest::answer(shared, call)
     };
@@ -271,7 +296,9 @@ async fn finish(
     let bytes = Bytes::from(answer.body);
     let body = match fault {
         _ if head_only => Body::empty(),
-        Some(FaultKind::Close) => return Err(broken("the connection was to be closed")),
+        Some(FaultKind::Close | FaultKind::CloseUnheard) => {
+            return Err(broken("the connection was to be closed"));
+        }
         Some(FaultKind::Hang) => {
             std::future::pending::<()>().await;
             Body::empty()

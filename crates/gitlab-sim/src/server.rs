@@ -17,10 +17,12 @@ use crate::clock::Clock;
 use crate::fault::{Fault, FaultId, Trigger};
 use crate::limits::RateLimits;
 use crate::log::{RequestRecord, Stats};
+use crate::oauth::{ApplicationSpec, AuthorizeErrors, DeviceGrant, OauthConfig, OauthHandle, Pkce};
+use crate::secret::Secret;
 use crate::serve::serve;
 use crate::shared::{Config, Shared, WorldHandle};
 use crate::tls;
-use crate::world::{IssuedToken, TokenSpec, World, WorldError, WorldSpec};
+use crate::world::{Account, IssuedToken, TokenSpec, World, WorldError, WorldSpec};
 
 /// Why a simulator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,13 @@ pub enum StartError {
     Tls(#[from] tls::TlsError),
     /// A token of the builder names what the world does not have.
     #[error("cannot make a token")]
-    Token(#[from] WorldError),
+    Token(#[source] WorldError),
+    /// An application of the builder is not valid.
+    #[error("cannot register an application")]
+    Application(#[source] WorldError),
+    /// A user of the builder cannot have a password.
+    #[error("cannot set a password")]
+    User(#[source] WorldError),
 }
 
 /// Sets a simulator up; see [`GitlabSim::builder`].
@@ -49,6 +57,8 @@ pub enum StartError {
 pub struct Builder {
     world: Option<World>,
     tokens: Vec<TokenSpec>,
+    applications: Vec<ApplicationSpec>,
+    users: Vec<(String, Secret)>,
     listen: SocketAddr,
     tls: bool,
     clock: Clock,
@@ -60,6 +70,8 @@ impl Builder {
         Self {
             world: None,
             tokens: Vec::new(),
+            applications: Vec::new(),
+            users: Vec::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             tls: false,
             clock: Clock::system(),
@@ -72,6 +84,7 @@ impl Builder {
                 enterprise: true,
                 external_url: None,
                 limits: RateLimits::off(),
+                oauth: OauthConfig::default(),
             },
         }
     }
@@ -86,6 +99,37 @@ impl Builder {
     /// any, there is one of `alice` with the scope `api`.
     pub fn token(mut self, token: TokenSpec) -> Self {
         self.tokens.push(token);
+        self
+    }
+
+    /// An application to register at the start.
+    pub fn application(mut self, application: ApplicationSpec) -> Self {
+        self.applications.push(application);
+        self
+    }
+
+    /// The password of a person, who is added when the world does not have them. Without it a person
+    /// has a password from the seed, which [`OauthHandle::password`] tells.
+    pub fn user(mut self, username: &str, password: impl Into<Secret>) -> Self {
+        self.users.push((username.to_owned(), password.into()));
+        self
+    }
+
+    /// What is demanded of the proof of a code, in place of S256 for public applications.
+    pub fn pkce(mut self, pkce: Pkce) -> Self {
+        self.config.oauth.pkce = pkce;
+        self
+    }
+
+    /// Where mistakes in authorization requests are told, in place of the application.
+    pub fn authorize_errors(mut self, errors: AuthorizeErrors) -> Self {
+        self.config.oauth.errors = errors;
+        self
+    }
+
+    /// How the device grant behaves, in place of giving both tokens.
+    pub fn device_grant(mut self, device: DeviceGrant) -> Self {
+        self.config.oauth.device = device;
         self
     }
 
@@ -176,7 +220,21 @@ impl Builder {
         let tokens: Vec<IssuedToken> = specs
             .iter()
             .map(|spec| world.issue(spec))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, _>>()
+            .map_err(StartError::Token)?;
+        for spec in &self.applications {
+            world
+                .add_application(spec)
+                .map_err(StartError::Application)?;
+        }
+        for (username, password) in self.users {
+            if world.user(&username).is_err() {
+                world.add_user(&username, &username, Account::Human);
+            }
+            world
+                .set_password(&username, password)
+                .map_err(StartError::User)?;
+        }
         let address = self.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -270,6 +328,11 @@ impl GitlabSim {
     /// The world, to look at or change while it runs.
     pub fn world(&self) -> WorldHandle {
         WorldHandle(Arc::clone(&self.shared))
+    }
+
+    /// The authorization server: decide without a browser, expire, revoke, count.
+    pub fn oauth(&self) -> OauthHandle {
+        OauthHandle(Arc::clone(&self.shared))
     }
 
     /// The clock, to move it when it is a manual one.

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::fault::Board;
 use crate::limits::{Counters, RateLimits};
 use crate::log::Log;
+use crate::oauth::OauthConfig;
 use crate::world::{Access, IssuedToken, TokenSpec, UserId, World, WorldError};
 
 /// How the instance is set up; see [`crate::Builder`].
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) enterprise: bool,
     pub(crate) external_url: Option<String>,
     pub(crate) limits: RateLimits,
+    pub(crate) oauth: OauthConfig,
 }
 
 pub(crate) struct Shared {
@@ -92,8 +94,10 @@ impl Shared {
     }
 
     /// Changes what no listing depends on.
-    pub(crate) fn touch(&self, touch: impl FnOnce(&mut World)) {
-        touch(&mut self.world.write().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn touch<R>(&self, touch: impl FnOnce(&mut World) -> R) -> R {
+        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        world.now = self.clock.now();
+        touch(&mut world)
     }
 
     pub(crate) fn board(&self) -> MutexGuard<'_, Board> {

@@ -6,6 +6,7 @@ mod groups;
 mod members;
 mod project_json;
 mod projects;
+mod rotate;
 mod tokens;
 mod users;
 
@@ -189,6 +190,10 @@ pub(crate) fn answer(shared: &Shared, call: &Call) -> Answer {
     if call.method == "DELETE" && tail(call).as_deref() == Some(&["personal_access_tokens", "self"])
     {
         return tokens::revoke_self(shared, call);
+    }
+    let rotated = tail(call).and_then(|path| rotate::answer(shared, call, &path));
+    if let Some(answer) = rotated {
+        return answer;
     }
     let world = shared.world();
     let reply = reply(shared, &world, call);

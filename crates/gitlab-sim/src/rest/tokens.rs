@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::rotate::only_personal;
 use super::{Ctx, Reply};
 use super::{entities, project_json};
 use crate::answer::{Answer, TEXT};
@@ -14,6 +15,7 @@ use crate::world::{Group, GroupId, Project, Role};
 
 /// `GET /personal_access_tokens/self`.
 pub(super) fn own(ctx: &Ctx<'_>) -> Reply {
+    only_personal(ctx.world, ctx.who.token)?;
     let token = ctx.who.token.and_then(|id| ctx.world.tokens.get(&id));
     let token = token.ok_or_else(Answer::unauthorized)?;
     Ok(Answer::json(200, &entities::token(token, ctx.now)))
@@ -22,8 +24,12 @@ pub(super) fn own(ctx: &Ctx<'_>) -> Reply {
 /// `DELETE /personal_access_tokens/self`.
 pub(super) fn revoke_self(shared: &Shared, call: &Call) -> Answer {
     let now = shared.clock.now();
-    let who = auth::authenticate(&shared.world(), call, now);
-    match who.map(|who| who.token) {
+    let checked = {
+        let world = shared.world();
+        auth::authenticate(&world, call, now)
+            .and_then(|who| only_personal(&world, who.token).map(|()| who.token))
+    };
+    match checked {
         Err(refusal) => refusal,
         Ok(None) => Answer::unauthorized(),
         Ok(Some(token)) => match shared.change(|world| world.revoke_token(token)) {
@@ -39,6 +45,7 @@ pub(super) fn associations(ctx: &Ctx<'_>) -> Reply {
     if ctx.who.token.is_none() {
         return Err(Answer::unauthorized());
     }
+    only_personal(ctx.world, ctx.who.token)?;
     let mut params = Params::of(ctx.call);
     let least = params
         .level("min_access_level")

@@ -7,6 +7,7 @@
 mod access;
 mod mutate;
 mod mutation;
+mod rotation;
 mod spec;
 mod tokens;
 
@@ -17,9 +18,11 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::Store;
+
 pub(crate) use access::Access;
 pub use mutate::{GroupPatch, ProjectPatch};
-pub use mutation::{Mutation, Outcome};
+pub use mutation::{MadeApplication, Mutation, Outcome};
 pub use spec::WorldSpec;
 pub use tokens::{IssuedToken, Token, TokenKind, TokenSpec};
 
@@ -333,10 +336,28 @@ pub enum WorldError {
     /// A group cannot go below itself.
     #[error("group {0} cannot be moved into itself or below itself")]
     Cycle(GroupId),
+    /// No application has that client id.
+    #[error("no application `{0}`")]
+    NoSuchApplication(String),
+    /// Another application has that client id.
+    #[error("client id `{0}` is taken")]
+    ApplicationTaken(String),
+    /// The redirect URI is not absolute, has a fragment or a scheme that GitLab refuses.
+    #[error("`{0}` is not a valid redirect URI")]
+    InvalidRedirectUri(String),
+    /// The scopes are unknown or not the application's.
+    #[error("scope `{0}` is not valid here")]
+    InvalidScope(String),
+    /// No device waits with that user code.
+    #[error("no device waits with that user code")]
+    NoSuchDevice,
+    /// Bots and service accounts do not sign in.
+    #[error("user `{0}` is no person and has no password")]
+    NoPassword(String),
 }
 
 /// The simulated instance.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct World {
     pub(crate) groups: BTreeMap<GroupId, Arc<Group>>,
     pub(crate) projects: BTreeMap<ProjectId, Arc<Project>>,
@@ -360,7 +381,23 @@ pub struct World {
     next_user: u64,
     next_token: u64,
     seed: u64,
+    /// How many secrets were drawn from the seed.
+    drawn: u64,
+    pub(crate) oauth: Store,
     pub(crate) now: DateTime<Utc>,
+}
+
+impl fmt::Debug for World {
+    /// Counts alone: the indexes hold the values of tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("groups", &self.groups.len())
+            .field("projects", &self.projects.len())
+            .field("users", &self.users.len())
+            .field("tokens", &self.tokens.len())
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -386,6 +423,8 @@ impl World {
             next_user: 1,
             next_token: 1,
             seed: 0,
+            drawn: 0,
+            oauth: Store::default(),
             now,
         };
         world.add_user("root", "Administrator", Account::Admin);

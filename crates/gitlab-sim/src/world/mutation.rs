@@ -3,6 +3,9 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::oauth::ApplicationSpec;
+use crate::secret::Secret;
+
 use super::{
     GroupPatch, IssuedToken, ProjectPatch, Ref, Role, TokenId, TokenSpec, World, WorldError,
 };
@@ -113,6 +116,33 @@ pub enum Mutation {
         token: TokenId,
         expires_at: Option<NaiveDate>,
     },
+    SetPassword {
+        username: String,
+        password: Secret,
+    },
+    AddApplication {
+        application: ApplicationSpec,
+    },
+    DeleteApplication {
+        client_id: String,
+    },
+    RevokeApplication {
+        client_id: String,
+        username: String,
+    },
+    ExpireOauthTokens {
+        client_id: Option<String>,
+    },
+    LagRefreshTokens {
+        times: u64,
+    },
+    ApproveDevice {
+        user_code: Secret,
+        username: String,
+    },
+    DenyDevice {
+        user_code: Secret,
+    },
 }
 
 /// What a mutation made or changed.
@@ -124,6 +154,19 @@ pub struct Outcome {
     /// The token that was made, with its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<IssuedToken>,
+    /// The application that was made, with its secret if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<MadeApplication>,
+}
+
+/// An application as the control interface hands it out once.
+#[derive(Debug, Clone, Serialize)]
+pub struct MadeApplication {
+    /// The client id.
+    pub client_id: String,
+    /// The client secret of a confidential application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
 }
 
 impl World {
@@ -210,6 +253,7 @@ impl World {
                 return Ok(Outcome {
                     id: Some(token.id.0),
                     token: Some(token),
+                    ..Outcome::default()
                 });
             }
             Mutation::RevokeToken { token } => {
@@ -220,10 +264,51 @@ impl World {
                 self.set_token_expiry(*token, *expires_at)?;
                 token.0
             }
+            other => return self.apply_oauth(other),
         };
         Ok(Outcome {
             id: Some(id),
-            token: None,
+            ..Outcome::default()
         })
+    }
+
+    /// The mutations of the authorization server.
+    fn apply_oauth(&mut self, mutation: &Mutation) -> Result<Outcome, WorldError> {
+        match mutation {
+            Mutation::AddApplication { application } => {
+                let made = self.add_application(application)?;
+                return Ok(Outcome {
+                    application: Some(MadeApplication {
+                        secret: made.secret().map(Secret::from),
+                        client_id: made.client_id,
+                    }),
+                    ..Outcome::default()
+                });
+            }
+            Mutation::SetPassword { username, password } => {
+                let id = self.set_password(username, password.clone())?.0;
+                return Ok(Outcome {
+                    id: Some(id),
+                    ..Outcome::default()
+                });
+            }
+            Mutation::DeleteApplication { client_id } => self.delete_application(client_id)?,
+            Mutation::RevokeApplication {
+                client_id,
+                username,
+            } => self.revoke_application(client_id, username)?,
+            Mutation::ExpireOauthTokens { client_id } => {
+                self.expire_oauth_tokens(client_id.as_deref());
+            }
+            Mutation::LagRefreshTokens { times } => self.lag_refresh_tokens(*times),
+            Mutation::ApproveDevice {
+                user_code,
+                username,
+            } => self.approve_device(user_code.expose(), username)?,
+            Mutation::DenyDevice { user_code } => self.deny_device(user_code.expose())?,
+            // Everything else is applied by the caller.
+            _ => {}
+        }
+        Ok(Outcome::default())
     }
 }

@@ -18,6 +18,8 @@ pub enum TokenKind {
     Classic,
     /// A fine-grained token: permissions such as `read_project` in place of scopes; REST only.
     FineGrained(Vec<String>),
+    /// The access token of an application, with scopes.
+    Oauth,
 }
 
 /// One access token. Its value is not in here: see [`IssuedToken`].
@@ -33,14 +35,18 @@ pub struct Token {
     pub description: Option<String>,
     /// Scopes or permissions.
     pub kind: TokenKind,
-    /// Scopes of a classic token.
+    /// Scopes of a classic or OAuth token.
     pub scopes: Vec<String>,
     /// The first day (UTC) on which it is dead; `None` never.
     pub expires_at: Option<NaiveDate>,
+    /// The moment (UTC) at which an OAuth access token is dead.
+    pub dies_at: Option<DateTime<Utc>>,
     /// Whether it was revoked.
     pub revoked: bool,
     /// Whether it is an impersonation token while impersonation is switched off.
     pub impersonation_disabled: bool,
+    /// The token that this one took over from.
+    pub rotated_from: Option<TokenId>,
     /// UTC.
     pub created_at: DateTime<Utc>,
     /// UTC; moves when the token is used, at most every ten minutes.
@@ -48,9 +54,10 @@ pub struct Token {
 }
 
 impl Token {
-    /// Whether the day of expiry has come.
+    /// Whether the day or moment of expiry has come.
     pub fn is_expired(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|day| now.date_naive() >= day)
+            || self.dies_at.is_some_and(|moment| now >= moment)
     }
 
     /// Whether it works: neither revoked nor expired.
@@ -63,7 +70,7 @@ impl Token {
     pub(crate) fn has_any_scope(&self, wanted: &[&str]) -> bool {
         match self.kind {
             TokenKind::FineGrained(_) => true,
-            TokenKind::Classic => self
+            TokenKind::Classic | TokenKind::Oauth => self
                 .scopes
                 .iter()
                 .any(|scope| wanted.contains(&scope.as_str())),
@@ -276,15 +283,12 @@ impl World {
     /// Makes a token, and the bot or service account it needs.
     pub fn issue(&mut self, spec: &TokenSpec) -> Result<IssuedToken, WorldError> {
         let user = self.bearer(&spec.bearer)?;
-        let id = TokenId(self.next_token);
-        self.next_token += 1;
-        let value = spec.value.clone().unwrap_or_else(|| {
-            let mut bits = self.seed ^ (id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let tail: String = (0..20).map(|_| alphanumeric(&mut bits)).collect();
-            format!("glpat-{tail}")
-        });
+        let value = spec
+            .value
+            .clone()
+            .unwrap_or_else(|| self.next_token_value());
         let token = Token {
-            id,
+            id: TokenId(0),
             user,
             name: spec.name.clone(),
             description: None,
@@ -294,13 +298,14 @@ impl World {
                 .map_or(TokenKind::Classic, TokenKind::FineGrained),
             scopes: spec.scopes.clone(),
             expires_at: spec.expires_at,
+            dies_at: None,
             revoked: spec.revoked,
             impersonation_disabled: spec.impersonation_disabled,
+            rotated_from: None,
             created_at: self.now,
             last_used_at: None,
         };
-        self.token_values.insert(value.clone(), id);
-        self.tokens.insert(id, token);
+        let id = self.insert_token(value.clone(), token);
         Ok(IssuedToken {
             id,
             value,
@@ -343,11 +348,61 @@ impl World {
             .and_then(|id| self.tokens.get(id))
     }
 
-    /// Whether `text` holds the value of any token.
+    /// Whether `text` holds the value of any token or of another secret of this world.
     pub(crate) fn holds_token(&self, text: &str) -> bool {
         self.token_values
             .keys()
             .any(|value| text.contains(value.as_str()))
+            || self.oauth.holds_secret(text)
+    }
+
+    /// The value that the next personal access token gets from the seed.
+    pub(super) fn next_token_value(&self) -> String {
+        let mut bits = self.seed ^ (self.next_token.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let tail: String = (0..20).map(|_| alphanumeric(&mut bits)).collect();
+        format!("glpat-{tail}")
+    }
+
+    /// Takes a token in and gives it its number.
+    pub(crate) fn insert_token(&mut self, value: String, token: Token) -> TokenId {
+        let id = TokenId(self.next_token);
+        self.next_token += 1;
+        self.token_values.insert(value, id);
+        self.tokens.insert(id, Token { id, ..token });
+        id
+    }
+
+    /// Removes a token as if it had never been there.
+    pub(crate) fn forget_token(&mut self, id: TokenId) {
+        self.tokens.remove(&id);
+        self.token_values.retain(|_, other| *other != id);
+    }
+
+    /// 64 hexadecimal digits that nothing else of this world got or gets.
+    pub(crate) fn random_hex(&mut self) -> String {
+        let mut bits = self.draw();
+        let mut part = || format!("{:016x}", next_bits(&mut bits));
+        [part(), part(), part(), part()].concat()
+    }
+
+    /// Eight letters and digits for people to type.
+    pub(crate) fn random_user_code(&mut self) -> String {
+        const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let mut bits = self.draw();
+        let mut digit = || usize::try_from(next_bits(&mut bits) % 36).unwrap_or(0);
+        (0..8).map(|_| char::from(DIGITS[digit()])).collect()
+    }
+
+    /// The password of a person for whom none was set.
+    pub(crate) fn seeded_password(&self, user: UserId) -> String {
+        let mut bits = self.seed.rotate_left(41) ^ user.0;
+        (0..16).map(|_| alphanumeric(&mut bits)).collect()
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        let mut bits = self.seed.rotate_left(23) ^ self.drawn;
+        next_bits(&mut bits)
     }
 
     pub(crate) fn touch_token(&mut self, id: TokenId, now: DateTime<Utc>) {

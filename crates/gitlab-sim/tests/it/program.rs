@@ -163,5 +163,108 @@ async fn every_json_of_the_readme_is_understood() {
         );
         understood.push(path);
     }
-    assert_eq!(understood, ["/control/mutate", "/control/fault"]);
+    let (mutate, fault) = ("/control/mutate", "/control/fault");
+    assert_eq!(understood, [mutate, fault, fault, mutate, fault]);
+}
+
+#[tokio::test]
+async fn the_flags_of_the_readme_sign_somebody_in() {
+    let readme = include_str!("../../README.md");
+    let example = readme
+        .split("```sh\n")
+        .find(|block| block.contains("--oauth-app"))
+        .and_then(|block| block.split("```").next())
+        .unwrap();
+    assert!(example.contains("--user 'alice:her password'"));
+    let apps: Vec<&str> = example
+        .split("--oauth-app ")
+        .skip(1)
+        .map(|rest| rest.split_whitespace().next().unwrap())
+        .collect();
+    let program = start(&[
+        "--user",
+        "alice:her password",
+        "--user",
+        "dora:also: hers",
+        "--oauth-app",
+        apps[0],
+        "--oauth-app",
+        apps[1],
+        "--control-port",
+        "0",
+    ])
+    .await;
+    let ready = &program.ready;
+    let ids: Vec<&Value> = ready["oauth_apps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|app| &app["client_id"])
+        .collect();
+    assert_eq!(ids, ["my-server-id", "my-tool-id"]);
+    assert!(!ready.to_string().contains("its-secret"));
+    let url = ready["url"].as_str().unwrap();
+    let control = ready["control"].as_str().unwrap();
+    let post = async |path: &str, fields: &[(&str, &str)]| {
+        let request = http().post(format!("{url}{path}")).form(fields);
+        read(request.send().await.unwrap()).await
+    };
+    let secret = [
+        ("client_id", "my-server-id"),
+        ("client_secret", "its-secret"),
+    ];
+    assert_eq!(post("/oauth/revoke", &secret).await.status, 200);
+    assert_eq!(post("/oauth/revoke", &secret[..1]).await.status, 403);
+
+    let tool = ("client_id", "my-tool-id");
+    let device = post("/oauth/authorize_device", &[tool]).await.json();
+    let truth = http().get(format!("{control}/control/oauth"));
+    let truth = read(truth.send().await.unwrap()).await.json();
+    assert_eq!(truth["waiting_devices"], json!([device["user_code"]]));
+    let approve = json!({
+        "do": "approve_device", "user_code": device["user_code"], "username": "dora"
+    });
+    let mutate = http()
+        .post(format!("{control}/control/mutate"))
+        .json(&approve);
+    assert_eq!(mutate.send().await.unwrap().status(), 200);
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let code = device["device_code"].as_str().unwrap();
+    let fields = [tool, ("grant_type", grant), ("device_code", code)];
+    let tokens = post("/oauth/token", &fields).await;
+    let access = tokens.json()["access_token"].as_str().unwrap().to_owned();
+    let user = http()
+        .get(format!("{url}/api/v4/user"))
+        .bearer_auth(&access);
+    let user = read(user.send().await.unwrap()).await.json();
+    assert_eq!(user["username"], "dora");
+    let log = http().get(format!("{control}/control/requests"));
+    let log = read(log.send().await.unwrap()).await.text;
+    assert!(log.contains("device_code=***") && !log.contains(&access) && !log.contains(code));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program under test is started here"
+)]
+#[tokio::test]
+async fn malformed_flags_are_refused() {
+    for (flag, value) in [
+        ("--oauth-app", "name"),
+        ("--oauth-app", "name:id"),
+        ("--oauth-app", "name:id:no-address"),
+        ("--oauth-app", ":id:http://127.0.0.1/"),
+        ("--oauth-app", "name:id::http://127.0.0.1/"),
+        ("--oauth-app", "name:id:javascript://127.0.0.1/"),
+        ("--user", "alice"),
+        ("--user", ":password"),
+    ] {
+        let run = Command::new(env!("CARGO_BIN_EXE_gitlab-sim"))
+            .args([flag, value])
+            .output()
+            .await
+            .unwrap();
+        assert!(!run.status.success(), "{flag} {value}");
+        assert!(!run.stderr.is_empty());
+    }
 }
