@@ -23,6 +23,12 @@ pub(crate) type Tx = sqlx::Transaction<'static, Db>;
 /// waiting, when somebody else wrote since its first read.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
+/// Makes a list of repositories be found one by one. Without statistics the planner takes a state of license for rarer than a list of keys.
+pub(crate) const REPOSITORIES_BY_KEY: &str = " INDEXED BY sqlite_autoindex_repositories_1";
+
+/// The same for groups.
+pub(crate) const GROUPS_BY_KEY: &str = " INDEXED BY sqlite_autoindex_groups_1";
+
 /// Makes a page of all repositories read in the order of its index. Without statistics the planner may prefer to collect all rows with a
 /// state of license, and to sort them.
 pub(crate) const IN_ORDER_OF_PATH: &str = " INDEXED BY repositories_by_path";

@@ -1,13 +1,16 @@
 //! The license pool inside a transaction: its generation, and what a plan changes.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
+use org_core::ids::{OrganizationId, RepositoryId};
 use org_core::license::pool::{Held, SeatKey, SeatPlan};
 use org_core::license::{LicenseState, Reason};
 use org_core::ports::{Stale, StoreError};
 use sqlx::QueryBuilder;
 
 use crate::cells::{micros, signed};
-use crate::dialect::{Db, DbConnection, rows_per_statement};
+use crate::dialect::{Db, DbConnection, REPOSITORIES_BY_KEY, rows_per_statement};
 use crate::error::During;
 
 const STEP: &str = "changing the license pool";
@@ -80,6 +83,7 @@ pub(crate) async fn write(
     grow_generation(tx).await
 }
 
+/// Few decisions bring many repositories to where they stand, so the rows of each are changed together, by their keys.
 async fn set(
     tx: &mut DbConnection,
     seats: &[(SeatKey, &Reason)],
@@ -87,33 +91,42 @@ async fn set(
     to: LicenseState,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let rows = rows_per_statement(3);
-    for chunk in seats.chunks(rows) {
-        let mut update = QueryBuilder::<Db>::new("WITH seat (organization, id, reason) AS (");
-        update.push_values(chunk, |mut row, (key, reason)| {
-            row.push_bind(key.organization.as_uuid())
-                .push_bind(signed(key.repository.get()))
-                .push_bind(reason.to_string());
-        });
-        update.push(") UPDATE repositories SET license_state = ");
-        update.push_bind(to.as_str());
-        update.push(", license_reason = seat.reason, license_since = ");
-        update.push_bind(micros(now));
-        // The empty text keeps the planner from walking everything in that state for each chunk instead of looking up its rows by key.
-        update.push(
-            " FROM seat WHERE repositories.organization = seat.organization AND repositories.id = seat.id \
-             AND repositories.license_state || '' ",
-        );
-        update.push(from);
-        let changed = update
-            .build()
-            .persistent(chunk.len() == rows)
-            .execute(&mut *tx)
-            .await
-            .during(STEP)?
-            .rows_affected();
-        if changed != chunk.len() as u64 {
-            return Err(StoreError::Stale { what: Stale::Pool });
+    let mut decisions: HashMap<(OrganizationId, &Reason), Vec<RepositoryId>> = HashMap::new();
+    for (key, reason) in seats {
+        let decision = (key.organization, *reason);
+        decisions.entry(decision).or_default().push(key.repository);
+    }
+    let rows = rows_per_statement(1);
+    for ((organization, reason), repositories) in decisions {
+        for chunk in repositories.chunks(rows) {
+            let mut update = QueryBuilder::<Db>::new("UPDATE repositories");
+            update.push(REPOSITORIES_BY_KEY);
+            update.push(" SET license_state = ");
+            update.push_bind(to.as_str());
+            update.push(", license_reason = ");
+            update.push_bind(reason.to_string());
+            update.push(", license_since = ");
+            update.push_bind(micros(now));
+            update.push(" WHERE organization = ");
+            update.push_bind(organization.as_uuid());
+            update.push(" AND license_state ");
+            update.push(from);
+            update.push(" AND id IN (");
+            let mut ids = update.separated(", ");
+            for id in chunk {
+                ids.push_bind(signed(id.get()));
+            }
+            update.push(")");
+            let changed = update
+                .build()
+                .persistent(chunk.len() == rows)
+                .execute(&mut *tx)
+                .await
+                .during(STEP)?
+                .rows_affected();
+            if changed != chunk.len() as u64 {
+                return Err(StoreError::Stale { what: Stale::Pool });
+            }
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use sqlx::QueryBuilder;
 use sqlx::query_builder::Separated;
 
 use crate::cells::{micros, signed};
-use crate::dialect::{Db, DbConnection, rows_per_statement};
+use crate::dialect::{Db, DbConnection, GROUPS_BY_KEY, REPOSITORIES_BY_KEY, rows_per_statement};
 use crate::error::{During, misuse};
 use crate::wire::to_json;
 
@@ -60,7 +60,14 @@ async fn write_repositories(
         .into_iter()
         .map(|id: RepositoryId| signed(id.get()))
         .collect();
-    mark_gone(tx, "UPDATE repositories", organization, &vanished, plan.at).await
+    mark_gone(
+        tx,
+        ("repositories", REPOSITORIES_BY_KEY),
+        organization,
+        &vanished,
+        plan.at,
+    )
+    .await
 }
 
 type Row<'q, 'a> = Separated<'q, Db, &'a str>;
@@ -167,14 +174,16 @@ fn expect_rows(changed: u64, expected: usize) -> Result<(), StoreError> {
 
 async fn mark_gone(
     tx: &mut DbConnection,
-    update: &'static str,
+    (table, by_key): (&'static str, &'static str),
     organization: OrganizationId,
     ids: &[i64],
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let rows = rows_per_statement(1);
     for chunk in ids.chunks(rows) {
-        let mut query = QueryBuilder::<Db>::new(update);
+        let mut query = QueryBuilder::<Db>::new("UPDATE ");
+        query.push(table);
+        query.push(by_key);
         query.push(" SET gone_since = ");
         query.push_bind(micros(at));
         query.push(" WHERE organization = ");
@@ -218,7 +227,14 @@ async fn write_groups(
         .into_iter()
         .map(|id: GroupId| signed(id.get()))
         .collect();
-    mark_gone(tx, "UPDATE groups", organization, &vanished, plan.at).await
+    mark_gone(
+        tx,
+        ("groups", GROUPS_BY_KEY),
+        organization,
+        &vanished,
+        plan.at,
+    )
+    .await
 }
 
 /// Binds the seven facts of a group, in the order in which both statements name them.

@@ -221,6 +221,50 @@ async fn pages_are_read_in_the_order_of_an_index() {
     }
 }
 
+/// The plans of what a sync writes, in statements of as many rows as the store sends: each row must be found by its key, or a first sync
+/// takes time with the square of its size.
+#[tokio::test]
+async fn rows_are_changed_by_their_keys() {
+    let scratch = Scratch::new().await;
+    let mut beside = scratch.beside().await;
+    let ids = vec!["?"; 400].join(", ");
+    let pairs = vec!["(?, ?)"; 400].join(", ");
+    let by_list = |table: &str, condition: &str| {
+        format!(
+            "UPDATE {table} INDEXED BY sqlite_autoindex_{table}_1 SET name = 'x' \
+             WHERE organization = ? {condition} AND id IN ({ids})"
+        )
+    };
+    let from_list = |table: &str| {
+        format!(
+            "WITH listed (id, name) AS (VALUES {pairs}) UPDATE {table} SET name = listed.name \
+             FROM listed WHERE {table}.id = listed.id AND {table}.organization = ?"
+        )
+    };
+    for statement in [
+        by_list("repositories", ""),
+        by_list("repositories", "AND license_state = 'waiting'"),
+        by_list("repositories", "AND license_state <> 'licensed'"),
+        by_list("groups", ""),
+        from_list("repositories"),
+        from_list("groups"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+                .fetch_all(&mut beside)
+                .await
+                .expect("a plan");
+        let last = plan
+            .last()
+            .map(|(.., step)| step.as_str())
+            .unwrap_or_default();
+        assert!(
+            last.contains("USING PRIMARY KEY (organization=? AND id=?)"),
+            "{statement}\n{plan:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn gone_repositories_are_shown_only_when_asked_for() {
     let scratch = Scratch::new().await;
