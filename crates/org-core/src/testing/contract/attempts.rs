@@ -1,4 +1,4 @@
-//! The promises of [`AttemptStore`](crate::ports::AttemptStore).
+//! The promises of the port [`AttemptStore`](crate::ports::AttemptStore).
 
 use chrono::TimeDelta;
 

@@ -1,4 +1,4 @@
-//! The promises of [`EventStore`](crate::ports::EventStore).
+//! The promises of the port [`EventStore`](crate::ports::EventStore).
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;

@@ -1,4 +1,4 @@
-//! The promises of [`InventoryStore`](crate::ports::InventoryStore).
+//! The promises of the port [`InventoryStore`](crate::ports::InventoryStore).
 
 use chrono::TimeDelta;
 

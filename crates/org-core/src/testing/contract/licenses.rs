@@ -1,4 +1,4 @@
-//! The promises of [`LicenseStore`](crate::ports::LicenseStore).
+//! The promises of the port [`LicenseStore`](crate::ports::LicenseStore).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join;

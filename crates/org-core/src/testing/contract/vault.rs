@@ -1,4 +1,4 @@
-//! The promises of [`SecretVault`](crate::ports::SecretVault).
+//! The promises of the port [`SecretVault`].
 
 use futures_util::future::join;
 use secrecy::{ExposeSecret as _, SecretString};
