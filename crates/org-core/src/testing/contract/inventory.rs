@@ -65,7 +65,10 @@ async fn all(stores: &Stores, filter: &RepositoryFilter, limit: u32) -> Vec<u64>
         match page.next {
             None => return ids,
             Some(_) if page.items.is_empty() => panic!("an empty page cannot have a next one"),
-            Some(next) => after = Some(next),
+            Some(next) => {
+                assert_ne!(Some(&next), after.as_ref(), "a cursor leads on");
+                after = Some(next);
+            }
         }
     }
 }
@@ -506,7 +509,10 @@ async fn groups(stores: &Stores, limit: u32) -> Vec<u64> {
         ids.extend(page.items.iter().map(|known| known.group.id.get()));
         match page.next {
             None => return ids,
-            Some(next) => after = Some(next),
+            Some(next) => {
+                assert_ne!(Some(&next), after.as_ref(), "a cursor leads on");
+                after = Some(next);
+            }
         }
     }
 }

@@ -118,7 +118,10 @@ async fn holders(stores: &Stores, state: LicenseState, limit: u32) -> Vec<SeatHo
         holders.extend(page.items);
         match page.next {
             None => return holders,
-            Some(next) => after = Some(next),
+            Some(next) => {
+                assert_ne!(Some(&next), after.as_ref(), "a cursor leads on");
+                after = Some(next);
+            }
         }
     }
 }

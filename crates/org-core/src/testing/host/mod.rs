@@ -75,6 +75,7 @@ struct Shared {
     /// Groups whose repositories cannot be read, and why.
     denied_parts: BTreeMap<GroupPath, String>,
     unconfirmable: BTreeMap<RepositoryId, String>,
+    tells_where: bool,
     offline: Option<String>,
     requests: u64,
     hanging: bool,
@@ -93,6 +94,7 @@ impl FakeHost {
                 page_faults: BTreeMap::new(),
                 denied_parts: BTreeMap::new(),
                 unconfirmable: BTreeMap::new(),
+                tells_where: false,
                 offline: None,
                 requests: 0,
                 hanging: false,
@@ -169,6 +171,11 @@ impl FakeHost {
         self.lock()
             .unconfirmable
             .insert(build::repository_id(repository), why.to_owned());
+    }
+
+    /// The host says from now on where a repository stands, when it is asked whether it is there ([`Confirmation::At`]).
+    pub fn tell_where(&self) {
+        self.lock().tells_where = true;
     }
 
     /// Nothing reaches the host from now on.
@@ -493,7 +500,14 @@ impl VcsListing for FakeHost {
             }
             match shared.world.repositories.get(id) {
                 Some(repository) if shared.world.is_visible(account, repository) => {
-                    Confirmation::Present
+                    if shared.tells_where {
+                        Confirmation::At {
+                            group: repository.group,
+                            full_path: repository.full_path.clone(),
+                        }
+                    } else {
+                        Confirmation::Present
+                    }
                 }
                 _ => Confirmation::Absent,
             }

@@ -179,7 +179,10 @@ async fn runs(stores: &Stores, organization: Option<u64>, limit: u32) -> Vec<u12
         numbers.extend(page.items.iter().map(number));
         match page.next {
             None => return numbers,
-            Some(next) => after = Some(next),
+            Some(next) => {
+                assert_ne!(Some(&next), after.as_ref(), "a cursor leads on");
+                after = Some(next);
+            }
         }
     }
 }
