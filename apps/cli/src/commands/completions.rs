@@ -1,0 +1,28 @@
+//! `forgehold completions`.
+
+use clap_complete::Shell;
+
+use crate::app::App;
+use crate::args;
+use crate::error::Result;
+use crate::exit::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shell to write them for
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(crate) fn run(args: &Args, app: &App) -> Result {
+    // Into memory first: the generator panics when its reader goes away.
+    let mut script = Vec::new();
+    clap_complete::generate(
+        args.shell,
+        &mut args::definition(),
+        "forgehold",
+        &mut script,
+    );
+    app.output.raw(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Ok)
+}

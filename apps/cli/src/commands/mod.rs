@@ -1,0 +1,72 @@
+//! The commands: one folder per noun, one file per verb, each with its `Args` and its `run`.
+
+mod completions;
+mod doctor;
+mod events;
+mod group;
+mod license;
+mod man;
+mod org;
+mod paging;
+mod repo;
+mod run;
+mod schedule;
+mod secret;
+mod sync;
+
+use clap::Subcommand;
+
+use crate::app::App;
+use crate::error::Result;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Connect, look at and change organizations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Look at repositories and their licenses
+    #[command(subcommand)]
+    Repo(repo::Command),
+    /// Look at groups
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Look at the license pool and set its rules
+    #[command(subcommand)]
+    License(license::Command),
+    /// Keep secrets in the password manager
+    #[command(subcommand)]
+    Secret(secret::Command),
+    /// Try schedules
+    #[command(subcommand)]
+    Schedule(schedule::Command),
+    /// Look at past syncs
+    #[command(subcommand)]
+    Sync(sync::Command),
+    /// Show the history
+    Events(events::Args),
+    /// Synchronize what is due, in the foreground, until stopped
+    Run(run::Args),
+    /// Find out what is wrong with this installation
+    Doctor(doctor::Args),
+    /// Write the completions for a shell
+    Completions(completions::Args),
+    /// Write the manual pages
+    Man(man::Args),
+}
+
+pub(crate) async fn run(command: Command, app: &App) -> Result {
+    match command {
+        Command::Org(command) => org::run(command, app).await,
+        Command::Repo(command) => repo::run(command, app).await,
+        Command::Group(command) => group::run(command, app).await,
+        Command::License(command) => license::run(command, app).await,
+        Command::Secret(command) => secret::run(command, app).await,
+        Command::Schedule(command) => schedule::run(command, app).await,
+        Command::Sync(command) => sync::run(command, app).await,
+        Command::Events(args) => events::run(args, app).await,
+        Command::Run(args) => run::run(args, app).await,
+        Command::Doctor(args) => doctor::run(args, app).await,
+        Command::Completions(args) => completions::run(&args, app),
+        Command::Man(args) => man::run(&args, app),
+    }
+}

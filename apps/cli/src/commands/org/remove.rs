@@ -1,0 +1,48 @@
+//! `forgehold org remove`.
+
+use org_core::use_cases::manage;
+
+use super::Target;
+use crate::app::App;
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output::organization::Removal;
+use crate::prompt;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+
+    /// Confirm with the name of the organization, instead of being asked for it
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+pub(crate) async fn run(args: Args, app: &App) -> Result {
+    let session = app.open().await?;
+    let organization = args.target.find(&session).await?;
+    let typed = match args.confirm {
+        Some(typed) => typed,
+        None if prompt::is_possible() => {
+            let question = format!(
+                "Removing `{}` frees its licenses and deletes its secrets. Type its name to confirm:",
+                organization.name
+            );
+            prompt::text(&question, "", "", |_| Ok(()))?
+        }
+        None => {
+            return Err(CliError::unconfirmed(
+                format_args!(
+                    "removing `{}` frees its licenses and deletes its secrets",
+                    organization.name
+                ),
+                "repeat with --confirm and its name",
+            )
+            .into());
+        }
+    };
+    let removal = manage::remove(session.ports(), organization, &typed, &session.actor).await?;
+    app.output.one(&Removal::from(&removal))?;
+    Ok(Exit::Ok)
+}

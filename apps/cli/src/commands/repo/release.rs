@@ -1,0 +1,23 @@
+//! `forgehold repo release`.
+
+use org_core::use_cases::licenses;
+
+use super::Target;
+use crate::app::App;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::output::repository::LicenseChange;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(crate) async fn run(args: Args, app: &App) -> Result {
+    let session = app.open().await?;
+    let row = args.target.find(&session).await?;
+    let outcome = licenses::release(session.ports(), &row, &session.actor).await?;
+    app.output.one(&LicenseChange::new(&row, outcome))?;
+    Ok(Exit::Ok)
+}

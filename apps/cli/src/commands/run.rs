@@ -1,0 +1,74 @@
+//! `forgehold run`.
+
+use org_core::organization::Organization;
+use org_core::use_cases::UseCaseError;
+use org_core::use_cases::follow::SyncAnswer;
+use runtime::scheduler::{self, Observer};
+
+use crate::app::{self, App};
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::output::sync::SyncRun;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Says how each sync ended: on standard output, a line each.
+#[derive(Debug)]
+struct Watch {
+    output: Output,
+}
+
+impl Watch {
+    fn complain(&self, organization: Option<&Organization>, error: &UseCaseError) {
+        let mut message = error.to_string();
+        if let Some(organization) = organization {
+            message = format!("{}: {message}", organization.name);
+        }
+        let mut told = CliError::new(error.kind().into(), message);
+        told.hint = error.hint();
+        self.output.error(&told);
+    }
+}
+
+impl Observer for Watch {
+    fn ended(
+        &self,
+        organization: &Organization,
+        answer: &std::result::Result<SyncAnswer, UseCaseError>,
+    ) {
+        match answer {
+            Ok(SyncAnswer::Ran { run, .. }) => {
+                let run = SyncRun::new(run, organization.name.as_str());
+                // The loop goes on when nobody reads any more; what happened is in the history.
+                let _ = self.output.line(&run, &run.line());
+            }
+            Ok(SyncAnswer::Busy { .. }) => {
+                self.output.note(format_args!(
+                    "{}: another program is synchronizing it",
+                    organization.name
+                ));
+            }
+            Err(error) => self.complain(Some(organization), error),
+        }
+    }
+
+    fn troubled(&self, error: &UseCaseError) {
+        self.complain(None, error);
+    }
+}
+
+pub(crate) async fn run(_: Args, app: &App) -> Result {
+    let session = app.open().await?;
+    let stop = app::stop()?;
+    app.output
+        .note("synchronizing what is due; stop with Ctrl-C");
+    let watch = Watch { output: app.output };
+    let runtime = session.runtime();
+    let (options, concurrency) = (runtime.sync_options(), runtime.concurrency());
+    scheduler::run(session.ports(), &options, concurrency, stop, &watch).await;
+    app.output.note("stopped");
+    // Being stopped is the only way to end, so it is what was wanted.
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,462 @@
+//! Organizations.
+
+use org_core::inventory::Presence;
+use org_core::listing::{GroupScope, PersonalNamespace};
+use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
+use org_core::token::{CapabilityTable, Grant};
+use org_core::use_cases::overview::Overview;
+use serde::Serialize;
+
+use super::sync::SyncRun;
+use super::{Describe, Row, Text, time};
+
+/// An organization.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Organization {
+    /// Its identity, for ever.
+    id: String,
+    /// Its name in this installation.
+    name: String,
+    /// The kind of host: `gitlab`.
+    service: String,
+    /// The address of the host.
+    host: String,
+    /// The account that it is seen through.
+    account: Account,
+    /// How it authenticates.
+    authentication: Authentication,
+    /// What the credential allows.
+    permissions: Vec<Permission>,
+    /// What a person chose.
+    settings: SettingsBody,
+    /// How it is doing.
+    status: StatusBody,
+    /// How many groups and repositories it has.
+    counts: Counts,
+    /// When it was connected.
+    created_at: String,
+    /// When the first complete sync ended; what a later sync finds counts as new.
+    followed_since: Option<String>,
+    /// When its schedule fires next; null if never.
+    next_sync: Option<String>,
+}
+
+/// An account at the host.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Account {
+    /// The host's id.
+    id: u64,
+    /// Its login.
+    login: String,
+    /// `person`, `group_bot`, `project_bot` or `service_account`.
+    kind: String,
+}
+
+impl From<&org_core::token::Account> for Account {
+    fn from(account: &org_core::token::Account) -> Self {
+        Self {
+            id: account.id.get(),
+            login: account.login.to_string(),
+            kind: account.kind.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.login, self.kind.replace('_', " "))
+    }
+}
+
+/// How an organization authenticates.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Authentication {
+    /// `access_token`.
+    method: &'static str,
+    /// The id of the secret that holds the token.
+    secret: Option<String>,
+    /// What the host says of the token.
+    token: Token,
+}
+
+/// What the host says of an access token.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Token {
+    /// The name that it has at the host.
+    name: String,
+    /// What it was granted, in the host's words.
+    scopes: Vec<String>,
+    /// Whether it has fine-grained permissions instead of scopes.
+    fine_grained: bool,
+    /// The day at whose beginning, in UTC, it stops working; null if never.
+    expires_on: Option<String>,
+    /// Whole days until then.
+    days_left: Option<i64>,
+}
+
+impl Token {
+    pub(crate) fn new(token: &org_core::token::TokenFacts, days_left: Option<i64>) -> Self {
+        Self {
+            name: token.name.clone(),
+            scopes: token.scopes.iter().cloned().collect(),
+            fine_grained: token.fine_grained,
+            expires_on: token.expires_on.map(|day| day.to_string()),
+            days_left,
+        }
+    }
+
+    pub(crate) fn expiry(&self) -> String {
+        match (&self.expires_on, self.days_left) {
+            (Some(day), Some(0)) => format!("{day} (it has stopped working)"),
+            (Some(day), Some(left)) => format!("{day} ({left} days left)"),
+            (Some(day), None) => day.clone(),
+            (None, _) => "never".to_owned(),
+        }
+    }
+}
+
+/// A row of the permissions table.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Permission {
+    /// `list`, `clone`, `read_metadata`, `restore_code`, `restore_metadata` or `manage_webhooks`.
+    capability: &'static str,
+    /// The same for people.
+    title: &'static str,
+    /// `yes`, `no`, or `unknown` where the host does not say.
+    granted: &'static str,
+    /// Scopes of which any one would do, the least powerful first; empty unless it is not granted.
+    any_of: Vec<String>,
+    /// In words.
+    detail: String,
+}
+
+/// The permissions table.
+pub(crate) fn permissions(table: &CapabilityTable) -> Vec<Permission> {
+    let row = |(capability, grant): &(org_core::token::Capability, Grant)| {
+        let (granted, any_of) = match grant {
+            Grant::Yes => ("yes", Vec::new()),
+            Grant::Missing { any_of } => ("no", any_of.clone()),
+            Grant::Unknown { .. } => ("unknown", Vec::new()),
+        };
+        Permission {
+            capability: capability.as_str(),
+            title: capability.title(),
+            granted,
+            any_of,
+            detail: grant.to_string(),
+        }
+    };
+    table.0.iter().map(row).collect()
+}
+
+impl Row for Permission {
+    const HEADER: &'static [&'static str] = &["Permission", "Granted"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.title.to_owned(), self.detail.clone()]
+    }
+}
+
+/// What a person chose for an organization.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Settings"))]
+pub(crate) struct SettingsBody {
+    /// The chosen groups; null means all groups.
+    groups: Option<Vec<String>>,
+    /// Whether the personal namespace is covered.
+    personal: bool,
+    /// Whether groups are inventory of their own.
+    protect_groups: bool,
+    /// Whether new repositories get a license by themselves.
+    auto_license: bool,
+    /// What the repositories got that the connecting sync found: `none`, `all` or `matching`.
+    license_existing: String,
+    /// When it is synchronized.
+    schedule: super::schedule::Schedule,
+    /// The default device.
+    device: String,
+    #[serde(skip)]
+    scope: String,
+}
+
+impl From<&Settings> for SettingsBody {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            groups: match &settings.scope.groups {
+                GroupScope::All => None,
+                GroupScope::Chosen(paths) => Some(paths.iter().map(ToString::to_string).collect()),
+            },
+            personal: settings.scope.personal == PersonalNamespace::Included,
+            protect_groups: settings.protect_groups == GroupProtection::On,
+            auto_license: settings.auto_license == AutoLicense::On,
+            license_existing: settings.license_existing.to_string(),
+            schedule: (&settings.schedule).into(),
+            device: device(settings.default_device),
+            scope: settings.scope.to_string(),
+        }
+    }
+}
+
+impl SettingsBody {
+    pub(crate) fn describe(&self, text: &mut Text) {
+        text.field("Covers", &self.scope);
+        text.field("Protect groups", on_off(self.protect_groups));
+        text.field(
+            "Automatically add new repositories",
+            on_off(self.auto_license),
+        );
+        text.field("License existing repositories", &self.license_existing);
+        text.field(
+            "Repositories list synchronization",
+            &self.schedule.description,
+        );
+        text.field("Default device", &self.device);
+    }
+}
+
+fn device(id: org_core::ids::DeviceId) -> String {
+    if id == org_core::ids::DeviceId::EMBEDDED {
+        "embedded".to_owned()
+    } else {
+        id.to_string()
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+/// How an organization is doing.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Status"))]
+pub(crate) struct StatusBody {
+    /// `connected`, `action_required`, `paused` or `removed`.
+    state: &'static str,
+    /// With `action_required`: the word for what is wrong, such as `token_expired`.
+    reason: Option<String>,
+    /// The same in words.
+    detail: Option<String>,
+    /// What to do next.
+    next_step: Option<&'static str>,
+    /// With `removed`: when.
+    since: Option<String>,
+}
+
+impl From<&Status> for StatusBody {
+    fn from(status: &Status) -> Self {
+        let mut body = Self {
+            state: status.as_str(),
+            reason: None,
+            detail: None,
+            next_step: None,
+            since: None,
+        };
+        match status {
+            Status::ActionRequired(reason) => {
+                let word = reason.to_string();
+                body.reason = word.split(':').next().map(str::to_owned);
+                body.detail = Some(reason.explain());
+                body.next_step = Some(reason.next_step());
+            }
+            Status::Removed { at } => body.since = Some(time::stamp(*at)),
+            Status::Connected | Status::Paused => {}
+        }
+        body
+    }
+}
+
+impl StatusBody {
+    fn short(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{} ({reason})", self.state),
+            None => self.state.to_owned(),
+        }
+    }
+}
+
+/// How many groups and repositories an organization has.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename = "InventoryCounts")
+)]
+pub(crate) struct Counts {
+    /// Repositories that are there.
+    repositories: u64,
+    /// Groups that are there; zero when groups are not protected.
+    groups: u64,
+    /// Repositories with a license.
+    licensed: u64,
+    /// Repositories that wait for one.
+    waiting: u64,
+    /// Repositories that are gone.
+    gone: u64,
+}
+
+impl From<&Overview> for Organization {
+    fn from(overview: &Overview) -> Self {
+        let Overview {
+            organization,
+            counts,
+            next_run,
+            token_days_left,
+        } = overview;
+        Self {
+            id: organization.id.to_string(),
+            name: organization.name.to_string(),
+            service: organization.service.to_string(),
+            host: organization.host.to_string(),
+            account: (&organization.account).into(),
+            authentication: authentication(&organization.auth, *token_days_left),
+            permissions: permissions(&organization.capabilities),
+            settings: (&organization.settings).into(),
+            status: (&organization.status).into(),
+            counts: Counts {
+                repositories: counts.repositories,
+                groups: counts.groups,
+                licensed: counts.licensed,
+                waiting: counts.waiting,
+                gone: counts.gone,
+            },
+            created_at: time::stamp(organization.created_at),
+            followed_since: organization.followed_since.map(time::stamp),
+            next_sync: next_run.map(time::stamp),
+        }
+    }
+}
+
+fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
+    Authentication {
+        method: auth.as_str(),
+        secret: Some(auth.secret().to_string()),
+        token: Token::new(auth.token(), days_left),
+    }
+}
+
+impl Row for Organization {
+    const HEADER: &'static [&'static str] = &[
+        "Name",
+        "Host",
+        "Account",
+        "Status",
+        "Repositories",
+        "Licensed",
+        "Next sync",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.host.clone(),
+            self.account.login.clone(),
+            self.status.short(),
+            self.counts.repositories.to_string(),
+            self.counts.licensed.to_string(),
+            self.next_sync.clone().unwrap_or_else(|| "never".to_owned()),
+        ]
+    }
+}
+
+impl Describe for Organization {
+    fn describe(&self, text: &mut Text) {
+        text.field("Name", &self.name);
+        text.field("Id", &self.id);
+        text.field("Host", &self.host);
+        text.field("Account", &self.account);
+        text.field("Status", self.status.short());
+        if let Some(detail) = &self.status.detail {
+            text.field("Reason", detail);
+        }
+        if let Some(step) = self.status.next_step {
+            text.field("Next step", step);
+        }
+        text.field("Token", &self.authentication.token.name);
+        text.field("Token expires", self.authentication.token.expiry());
+        self.settings.describe(text);
+        text.field("Repositories", self.counts.repositories);
+        text.field("Groups", self.counts.groups);
+        text.field("Licensed", self.counts.licensed);
+        text.field("Waiting for a license", self.counts.waiting);
+        text.field("Gone", self.counts.gone);
+        text.field(
+            "Next sync",
+            self.next_sync.as_deref().unwrap_or("never by itself"),
+        );
+        text.heading("Permissions");
+        text.table(&self.permissions);
+    }
+}
+
+/// What connecting or reconnecting came to.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Connected {
+    /// The organization as it is after its first sync.
+    organization: Organization,
+    /// The syncs that ran; empty with `--no-sync`.
+    syncs: Vec<SyncRun>,
+}
+
+impl Connected {
+    pub(crate) fn new(overview: &Overview, syncs: Vec<SyncRun>) -> Self {
+        Self {
+            organization: overview.into(),
+            syncs,
+        }
+    }
+}
+
+impl Describe for Connected {
+    fn describe(&self, text: &mut Text) {
+        self.organization.describe(text);
+        for run in &self.syncs {
+            text.heading("Sync");
+            run.describe(text);
+        }
+    }
+}
+
+/// What removing an organization did.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Removal {
+    /// The name that it had.
+    name: String,
+    /// How many licenses are free again.
+    freed_licenses: u64,
+    /// How many secrets were deleted.
+    deleted_secrets: u64,
+}
+
+impl From<&org_core::use_cases::manage::Removal> for Removal {
+    fn from(removal: &org_core::use_cases::manage::Removal) -> Self {
+        Self {
+            name: removal.organization.name.to_string(),
+            freed_licenses: removal.freed,
+            deleted_secrets: removal.secrets,
+        }
+    }
+}
+
+impl Describe for Removal {
+    fn describe(&self, text: &mut Text) {
+        text.line(format_args!(
+            "removed {}: {} licenses are free again, {} secrets were deleted; the history stays",
+            self.name, self.freed_licenses, self.deleted_secrets
+        ));
+    }
+}
+
+/// Whether something is still at the host.
+pub(crate) fn gone_since(presence: Presence) -> Option<String> {
+    match presence {
+        Presence::Present => None,
+        Presence::Gone { since } => Some(time::stamp(since)),
+    }
+}

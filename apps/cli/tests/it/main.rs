@@ -1,0 +1,14 @@
+//! The program `forgehold` from end to end, against a simulated GitLab.
+
+mod bad_input;
+mod connect;
+mod follow;
+mod json;
+mod licenses;
+mod lists;
+mod place;
+mod reference;
+mod secrets;
+mod shell;
+mod sim;
+mod terminal;
