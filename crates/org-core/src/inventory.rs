@@ -128,7 +128,7 @@ pub struct Group {
 pub enum Presence {
     /// The last sync that could tell saw it.
     Present,
-    /// The host confirmed that it is gone.
+    /// The host confirmed that it is gone, or it left the scope of the organization; the history says which.
     Gone {
         /// When that was confirmed.
         since: DateTime<Utc>,

@@ -9,7 +9,7 @@ use futures_core::stream::BoxStream;
 use secrecy::SecretString;
 
 use crate::host::HostUrl;
-use crate::ids::RepositoryId;
+use crate::ids::{GroupId, RepositoryId};
 use crate::inventory::Group;
 use crate::listing::{ListingEvent, Scope};
 use crate::text::GroupPath;
@@ -218,6 +218,13 @@ pub type ListingStream = BoxStream<'static, Result<ListingEvent, HostError>>;
 pub enum Confirmation {
     /// It is there, although the listing did not have it.
     Present,
+    /// The same, by a host that says where: what was moved out of the scope is told apart from what a listing missed.
+    At {
+        /// The group that it stands in; `None` in a personal namespace.
+        group: Option<GroupId>,
+        /// The path that it has now.
+        full_path: Box<str>,
+    },
     /// The host says that there is no such repository.
     Absent,
     /// The host would not say.

@@ -11,14 +11,17 @@ use crate::sync::plan::{GroupChange, RepositoryChange, SyncPlan};
 pub fn check_plan(plan: &SyncPlan) -> Vec<String> {
     let mut notes = Vec::new();
     let mut last = None;
-    let mut added = HashSet::new();
+    let (mut added, mut vanished) = (HashSet::new(), HashSet::new());
     for change in &plan.repositories {
         let id = match change {
             RepositoryChange::Added { repository, .. } => {
                 added.insert(repository.id);
                 repository.id
             }
-            RepositoryChange::Vanished { repository } => repository.id,
+            RepositoryChange::Vanished { repository } => {
+                vanished.insert(repository.id);
+                repository.id
+            }
             RepositoryChange::Updated { before, after }
             | RepositoryChange::Returned { before, after } => {
                 if before.id != after.id {
@@ -34,6 +37,11 @@ pub fn check_plan(plan: &SyncPlan) -> Vec<String> {
             notes.push(format!("repository {id} stands twice or out of order"));
         }
         last = Some(id);
+    }
+    for id in &plan.left_scope {
+        if !vanished.contains(id) {
+            notes.push(format!("repository {id} would leave the scope and stay"));
+        }
     }
     let mut last = None;
     for change in &plan.groups {

@@ -44,7 +44,7 @@ pub enum RepositoryChange {
         /// The facts as listed, completed by what was known.
         after: Repository,
     },
-    /// The host confirmed that it is gone.
+    /// The host confirmed that it is gone, or it left the scope ([`SyncPlan::left_scope`]).
     Vanished {
         /// The facts as last known.
         repository: Repository,
@@ -84,6 +84,8 @@ pub struct SyncPlan {
     pub generation: u64,
     /// What happens to repositories, in the order of their ids.
     pub repositories: Vec<RepositoryChange>,
+    /// Of those that vanish, the ones that are still at the host and only left the scope of the organization.
+    pub left_scope: BTreeSet<RepositoryId>,
     /// What happens to groups, in the order of their ids.
     pub groups: Vec<GroupChange>,
     /// What it wishes from the license pool; who gets a seat is decided apart, on one moment of the pool.
@@ -107,7 +109,7 @@ pub struct PlanInput<'a> {
     pub settings: &'a Settings,
     /// Which repositories a rule may license.
     pub policy: &'a LicensePolicy,
-    /// The repositories that the host confirmed, one by one, to be gone.
+    /// The repositories that the host confirmed, one by one, to be gone, and those that left the scope.
     pub confirmed_gone: &'a BTreeSet<RepositoryId>,
     /// When it is made.
     pub now: DateTime<Utc>,
@@ -118,6 +120,12 @@ pub struct PlanInput<'a> {
 pub enum Phase {
     /// It is: what it finds are the existing repositories.
     Connecting,
+    /// The connecting sync could not see everything, and neither could those after it: what was made at the host after the first of them is
+    /// new, and everything else is existing.
+    Completing {
+        /// When the first of them was planned.
+        since: DateTime<Utc>,
+    },
     /// It is a later one: what it finds for the first time is new.
     Following,
 }
@@ -158,6 +166,7 @@ pub fn plan_sync(input: &PlanInput<'_>, known: Inventory, listing: Listing) -> S
         at: input.now,
         generation: known.generation,
         repositories: Vec::new(),
+        left_scope: BTreeSet::new(),
         groups: Vec::new(),
         seats: SeatWishes::default(),
         missing: listing.missing,
@@ -355,6 +364,9 @@ impl SyncPlan {
                 RepositoryChange::Added { .. } => {
                     vec![event("added").with_change(FieldChange::new("full_path", "", path))]
                 }
+                RepositoryChange::Vanished { .. } if self.left_scope.contains(&id) => {
+                    vec![event("left_scope")]
+                }
                 RepositoryChange::Vanished { .. } => {
                     vec![event("vanished").with_change(FieldChange::new("full_path", path, ""))]
                 }
@@ -419,18 +431,23 @@ fn first_decision(input: &PlanInput<'_>, repository: &Repository) -> Decision {
             rule: rule.to_string(),
         }),
     };
+    let phase = match input.phase {
+        Phase::Completing { since } if repository.created_at > since => Phase::Following,
+        Phase::Completing { .. } => Phase::Connecting,
+        phase => phase,
+    };
     match (
-        input.phase,
+        phase,
         input.settings.license_existing,
         input.settings.auto_license,
     ) {
-        (Phase::Connecting, ExistingRepositories::None, _) => Decision::Leave(Reason::ExistingNone),
-        (Phase::Connecting, ExistingRepositories::All, _) => Decision::Ask(Reason::ExistingAll),
-        (Phase::Connecting, ExistingRepositories::Matching, _) => {
-            by_policy(|rule| Reason::ExistingMatching { rule })
-        }
         (Phase::Following, _, AutoLicense::Off) => Decision::Leave(Reason::AutomaticOff),
         (Phase::Following, _, AutoLicense::On) => by_policy(|rule| Reason::Automatic { rule }),
+        (_, ExistingRepositories::None, _) => Decision::Leave(Reason::ExistingNone),
+        (_, ExistingRepositories::All, _) => Decision::Ask(Reason::ExistingAll),
+        (_, ExistingRepositories::Matching, _) => {
+            by_policy(|rule| Reason::ExistingMatching { rule })
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Counts {
     pub archived: u64,
     /// Repositories whose deletion was scheduled.
     pub marked: u64,
-    /// Repositories that the host confirmed to be gone.
+    /// Repositories that the host confirmed to be gone, or that left the scope.
     pub vanished: u64,
     /// Repositories that were gone and are there again.
     pub returned: u64,

@@ -88,14 +88,7 @@ pub async fn synchronize(
         Claim::Started(run) => run,
     };
     // From here on the schedule goes on, whatever becomes of this run.
-    let next = organization
-        .settings
-        .schedule
-        .next_after(organization.id, now);
-    ports
-        .organizations
-        .set_next_run(organization.id, next)
-        .await?;
+    plan_next_run(ports, &organization, now).await?;
 
     let work = body::run(ports, &run, stop, progress).boxed();
     let work = keep_lease(ports, &run, options, work).await;
@@ -107,6 +100,30 @@ pub async fn synchronize(
         follow_up: ended.follow_up,
         run: ended.run,
     })
+}
+
+/// Says when the schedule fires next. Whoever changes the schedule at the same moment says so too, so the record is looked at once more.
+async fn plan_next_run(
+    ports: &Ports,
+    organization: &Organization,
+    now: DateTime<Utc>,
+) -> Result<(), UseCaseError> {
+    let id = organization.id;
+    let mut planned = None;
+    for _ in 0..STALE_RETRIES {
+        let organization = load(ports, id).await?;
+        if planned == Some(organization.version) {
+            return Ok(());
+        }
+        let next = organization
+            .status
+            .is_scheduled()
+            .then(|| organization.settings.schedule.next_after(id, now))
+            .flatten();
+        ports.organizations.set_next_run(id, next).await?;
+        planned = Some(organization.version);
+    }
+    Ok(())
 }
 
 /// A run that has ended.
@@ -226,10 +243,11 @@ async fn end_run(
 ) -> Result<Ended, UseCaseError> {
     for _ in 0..STALE_RETRIES {
         let before = load(ports, run.organization).await?;
-        let organization = change(before.clone());
+        let mut organization = change(before.clone());
         let at = ports.clock.now();
         let mut events = vec![finished(run, &end.outcome, &end.counts, at)];
         events.extend(status_event(&before, &organization, at));
+        events.extend(super::expiry::notice(&mut organization, at));
         let stored = RunEnd {
             run,
             at,

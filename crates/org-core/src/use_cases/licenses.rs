@@ -2,13 +2,14 @@
 
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::OrganizationId;
-use crate::inventory::Ownership;
+use crate::inventory::{KnownRepository, Ownership};
 use crate::license::explain::{Explanation, explain};
 use crate::license::policy::{Action, LicensePolicy};
 use crate::license::pool::{
     Held, PoolSnapshot, Released, SeatKey, SeatPlan, SeatRequest, SeatWishes, Seats, plan_seats,
 };
-use crate::license::{LicenseRecord, LicenseState, Reason};
+use crate::license::{LicenseState, Reason};
+use crate::organization::Status;
 use crate::ports::{Page, PoolSummary, Ports, RepositoryFilter, RepositoryRow, Stale, StoreError};
 use crate::use_cases::{STALE_RETRIES, UseCaseError};
 
@@ -53,26 +54,22 @@ pub async fn assign(
     row: &RepositoryRow,
     actor: &Actor,
 ) -> Result<Outcome, UseCaseError> {
-    let mut license = row.known.license.clone();
-    let repository = &row.known.repository;
-    if !row.known.presence.is_present() {
-        return Err(UseCaseError::NotLicensable {
-            path: repository.full_path.to_string(),
-            why: "it is gone from the host".to_owned(),
-        });
-    }
-    if repository.ownership == Ownership::SharedIn {
-        return Err(UseCaseError::NotLicensable {
-            path: repository.full_path.to_string(),
-            why: "it is only shared into this organization and belongs to another one".to_owned(),
-        });
-    }
     let key = SeatKey {
         organization: row.organization,
-        repository: repository.id,
+        repository: row.known.repository.id,
     };
     for _ in 0..STALE_RETRIES {
-        if license.state != LicenseState::Unlicensed {
+        // Only what is read after the pool is sure to be of its generation, or of one that the store refuses.
+        let pool = ports.licenses.pool().await?;
+        let known = reload(ports, key).await?;
+        let repository = &known.repository;
+        if let Some(why) = obstacle(ports, key, &known).await? {
+            return Err(UseCaseError::NotLicensable {
+                path: repository.full_path.to_string(),
+                why: why.to_owned(),
+            });
+        }
+        if known.license.state != LicenseState::Unlicensed {
             return Ok(Outcome::Unchanged);
         }
         let request = SeatRequest {
@@ -84,7 +81,7 @@ pub async fn assign(
             request: vec![request],
             release: Vec::new(),
         };
-        let plan = plan(ports, wishes).await?;
+        let plan = plan_seats(&pool, ports.entitlements.seats().await?, wishes);
         let granted = plan.grant.iter().any(|granted| granted.key == key);
         let outcome = if granted {
             Outcome::Assigned
@@ -93,7 +90,7 @@ pub async fn assign(
         };
         match commit(ports, &plan, row, actor, "license.assign_requested").await {
             Ok(()) => return Ok(outcome),
-            Err(StoreError::Stale { what: Stale::Pool }) => license = reload(ports, key).await?,
+            Err(StoreError::Stale { what: Stale::Pool }) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -110,9 +107,9 @@ pub async fn release(
         organization: row.organization,
         repository: row.known.repository.id,
     };
-    let mut license = row.known.license.clone();
     for _ in 0..STALE_RETRIES {
-        let (from, outcome) = match license.state {
+        let pool = ports.licenses.pool().await?;
+        let (from, outcome) = match reload(ports, key).await?.license.state {
             LicenseState::Licensed => (Held::Seat, Outcome::Released),
             LicenseState::Waiting => (Held::Place, Outcome::Withdrawn),
             LicenseState::Unlicensed => return Ok(Outcome::Unchanged),
@@ -122,10 +119,10 @@ pub async fn release(
             release: vec![Released { key, from, reason }],
             request: Vec::new(),
         };
-        let plan = plan(ports, wishes).await?;
+        let plan = plan_with(ports, &pool, wishes).await;
         match commit(ports, &plan, row, actor, "license.release_requested").await {
             Ok(()) => return Ok(outcome),
-            Err(StoreError::Stale { what: Stale::Pool }) => license = reload(ports, key).await?,
+            Err(StoreError::Stale { what: Stale::Pool }) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -139,9 +136,18 @@ fn who(actor: &Actor) -> String {
     }
 }
 
-async fn plan(ports: &Ports, wishes: SeatWishes) -> Result<SeatPlan, UseCaseError> {
-    let pool = ports.licenses.pool().await?;
-    Ok(plan_seats(&pool, ports.entitlements.seats().await?, wishes))
+/// Plans the seats. Whoever waits gets what became free meanwhile, also where nothing is wished.
+///
+/// An entitlement that cannot be told is no reason to stop following or to keep what shall go: then nobody gets a seat, and who asks for one
+/// waits until the next sync.
+pub(super) async fn plan_with(ports: &Ports, pool: &PoolSnapshot, wishes: SeatWishes) -> SeatPlan {
+    match ports.entitlements.seats().await {
+        Ok(seats) => plan_seats(pool, seats, wishes),
+        Err(_) => SeatPlan {
+            notice: None,
+            ..plan_seats(pool, Seats::Limited(0), wishes)
+        },
+    }
 }
 
 async fn commit(
@@ -159,12 +165,32 @@ async fn commit(
     ports.licenses.apply(plan, now, &[event]).await
 }
 
-async fn reload(ports: &Ports, key: SeatKey) -> Result<LicenseRecord, UseCaseError> {
+async fn reload(ports: &Ports, key: SeatKey) -> Result<KnownRepository, UseCaseError> {
     let row = ports.inventory.repository(key).await?;
-    row.map(|row| row.known.license)
+    row.map(|row| row.known)
         .ok_or_else(|| UseCaseError::NotFound {
             what: format!("repository {}", key.repository),
         })
+}
+
+/// Why no license can be assigned to a repository; `None` if one can.
+async fn obstacle(
+    ports: &Ports,
+    key: SeatKey,
+    known: &KnownRepository,
+) -> Result<Option<&'static str>, UseCaseError> {
+    let organization = ports.organizations.get(key.organization).await?;
+    let stands = organization
+        .is_some_and(|organization| !matches!(organization.status, Status::Removed { .. }));
+    Ok(if !stands {
+        Some("its organization was removed")
+    } else if !known.presence.is_present() {
+        Some("it is gone from the host, or out of the scope of its organization")
+    } else if known.repository.ownership == Ownership::SharedIn {
+        Some("it is only shared into this organization and belongs to another one")
+    } else {
+        None
+    })
 }
 
 /// Says how many seats there are; those who wait get what becomes free.

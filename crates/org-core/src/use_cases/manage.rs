@@ -1,18 +1,16 @@
 //! Changing, pausing, resuming and removing an organization.
 
-use std::collections::BTreeSet;
-
 use crate::draft::{Field, FieldError, ScheduleDraft, SettingsDraft};
 use crate::event::{Actor, Event, FieldChange, Subject};
-use crate::ids::SecretId;
 use crate::license::LicenseState;
 use crate::license::Reason;
-use crate::license::pool::{Held, Released, SeatKey, SeatWishes, plan_seats};
+use crate::license::pool::{Held, Released, SeatKey, SeatWishes};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
 use crate::organization::{AutoLicense, GroupProtection, Organization, Settings, Status};
 use crate::ports::{HostAccess, OrganizationChange, Ports, Stale, StoreError};
-use crate::secret::{SecretOwner, SecretRef};
+use crate::secret::SecretOwner;
 use crate::text::OrganizationName;
+use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{self, Candidate};
 use crate::use_cases::{STALE_RETRIES, UseCaseError};
 
@@ -95,7 +93,11 @@ impl SettingsPatch {
     }
 }
 
-/// Changes settings. A new scope is checked with the host, and a sync is due at once; a new schedule holds from now on.
+/// Changes settings. A new scope is checked with the host; a new schedule holds from now on.
+///
+/// A sync is due at once when what it would find changes: the scope, the protection of groups, or whether new repositories get a license. One
+/// that is under way ends without applying what it read under the old settings. What the new scope leaves out leaves the inventory, and
+/// keeps its license for 30 days, so that a scope that was changed by mistake can be changed back.
 pub async fn edit(
     ports: &Ports,
     mut organization: Organization,
@@ -140,7 +142,11 @@ pub async fn edit(
             .of(organization.id)
             .with_message(organization.name.to_string());
         event.changes = changes;
-        let next_run = if rescoped {
+        let (old, new) = (&before.settings, &organization.settings);
+        let anew = rescoped
+            || old.protect_groups != new.protect_groups
+            || old.auto_license != new.auto_license;
+        let next_run = if anew {
             Some(Some(now))
         } else if organization.settings.schedule == before.settings.schedule {
             None
@@ -284,6 +290,8 @@ pub struct Removal {
     pub freed: u64,
     /// How many secrets were deleted.
     pub secrets: u64,
+    /// How many secrets the vault did not delete; at least one if it could not even tell. Cleaning up deletes them as soon as it can.
+    pub secrets_left: u64,
 }
 
 /// Removes an organization: frees its licenses, deletes the secrets that were made for it; the history stays.
@@ -304,9 +312,10 @@ pub async fn remove(
     for _ in 0..STALE_RETRIES {
         let now = ports.clock.now();
         let mut after = before.clone().remove(now)?;
-        let wishes = everything_of(ports, &before).await?;
+        // Only what is read after the pool is sure to be of its generation, or of one that the store refuses.
         let pool = ports.licenses.pool().await?;
-        let seats = plan_seats(&pool, ports.entitlements.seats().await?, wishes);
+        let wishes = everything_of(ports, &before).await?;
+        let seats = plan_with(ports, &pool, wishes).await;
         let freed = seats
             .release
             .iter()
@@ -331,11 +340,12 @@ pub async fn remove(
         match ports.organizations.update(&change).await {
             Ok(version) => {
                 after.version = version;
-                let secrets = delete_secrets(ports, &after).await?;
+                let (secrets, secrets_left) = delete_secrets(ports, &after).await;
                 return Ok(Removal {
                     organization: after,
                     freed,
                     secrets,
+                    secrets_left,
                 });
             }
             Err(StoreError::Stale {
@@ -381,19 +391,23 @@ async fn everything_of(
     })
 }
 
-async fn delete_secrets(ports: &Ports, organization: &Organization) -> Result<u64, UseCaseError> {
-    let owned: BTreeSet<SecretId> = ports
-        .vault
-        .list()
-        .await?
-        .into_iter()
-        .filter(|facts| facts.owner == SecretOwner::Organization(organization.id))
-        .map(|facts| facts.reference.0)
-        .collect();
-    for &secret in &owned {
-        ports.vault.delete(SecretRef(secret)).await?;
+/// Deletes what was made for the organization; answers how many went, and how many did not.
+///
+/// The organization is removed by now, so a vault that fails is no reason to say that it is not.
+async fn delete_secrets(ports: &Ports, organization: &Organization) -> (u64, u64) {
+    let Ok(secrets) = ports.vault.list().await else {
+        return (0, 1);
+    };
+    let (mut deleted, mut left) = (0, 0);
+    for facts in secrets {
+        if facts.owner == SecretOwner::Organization(organization.id) {
+            match ports.vault.delete(facts.reference).await {
+                Ok(_) => deleted += 1,
+                Err(_) => left += 1,
+            }
+        }
     }
-    Ok(owned.len() as u64)
+    (deleted, left)
 }
 
 fn refuse_removed(organization: &Organization, wanted: &'static str) -> Result<(), UseCaseError> {

@@ -5,6 +5,7 @@
 
 pub mod connect;
 mod error;
+pub mod expiry;
 pub mod follow;
 pub mod licenses;
 pub mod lookup;

@@ -7,12 +7,13 @@ use secrecy::SecretString;
 
 use crate::draft::{Field, FieldError, TokenSource};
 use crate::host::HostUrl;
+use crate::ids::OrganizationId;
 use crate::inventory::{Lifecycle, Ownership, Repository};
 use crate::license::policy::Action;
 use crate::listing::{GroupScope, ListingEvent, MissingPart, Scope};
 use crate::organization::{ExistingRepositories, Organization, Settings, Status};
 use crate::ports::{HostAccess, HostError, Identity, Ports, Probe};
-use crate::secret::SecretFacts;
+use crate::secret::{SecretFacts, SecretOwner};
 use crate::text::{Login, OrganizationName};
 use crate::token::{Capability, Grant};
 use crate::use_cases::{Progress, ProgressEvent, UseCaseError};
@@ -81,6 +82,35 @@ pub async fn token(ports: &Ports, source: &TokenSource) -> Result<Token, UseCase
             })
         }
     }
+}
+
+/// Refuses a secret that was made for another organization, or for an attempt: it goes with those. `organization` is the one that it shall be
+/// for, if there is one already.
+pub(crate) fn may_use(
+    token: &Token,
+    organization: Option<OrganizationId>,
+) -> Result<(), UseCaseError> {
+    let Some(facts) = &token.secret else {
+        return Ok(());
+    };
+    let fits = match facts.owner {
+        SecretOwner::Person => true,
+        SecretOwner::Attempt(_) => false,
+        SecretOwner::Organization(id) => Some(id) == organization,
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!(
+        "the secret `{}` was made for another organization and is deleted with it; add one of your own",
+        facts.name
+    );
+    Err(UseCaseError::Invalid {
+        errors: vec![FieldError {
+            field: Field::Token,
+            message,
+        }],
+    })
 }
 
 /// Asks the host who the token is; it must belong to `login` and be able to list.

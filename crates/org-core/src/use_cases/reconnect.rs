@@ -1,16 +1,19 @@
 //! Reconnecting: another credential for the same organization. Identity, inventory, history and licenses stay.
 
+use std::collections::HashSet;
+
+use futures_util::StreamExt as _;
+
 use crate::draft::{Field, FieldError, TokenDraft, TokenSource, parse_token};
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::{RepositoryId, SecretId};
+use crate::listing::ListingEvent;
 use crate::organization::{AuthMethod, Organization, Status, TransitionError};
-use crate::ports::{
-    Confirmation, HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError,
-};
+use crate::ports::{HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError};
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::{Login, SecretName};
 use crate::use_cases::preflight::{self, Candidate, Token};
-use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError};
+use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError};
 
 /// The new credential, as typed.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +36,6 @@ pub enum BlindReconnect {
     Confirmed,
 }
 
-/// How many repositories the host is asked about at a time.
-const BATCH: usize = 100;
-
 /// Gives an organization another credential. A sync is due at once; the caller starts it.
 pub async fn reconnect(
     ports: &Ports,
@@ -53,6 +53,7 @@ pub async fn reconnect(
     }
     let (login, source) = parse(&organization, draft)?;
     let token = preflight::token(ports, &source).await?;
+    preflight::may_use(&token, Some(organization.id))?;
     preflight::reach(ports, &organization.host, Some(&token.value), progress).await?;
     let access = HostAccess {
         host: organization.host.clone(),
@@ -61,7 +62,7 @@ pub async fn reconnect(
     let identity = preflight::authenticate(ports, &access, &login, progress).await?;
     preflight::groups_exist(ports, &access, &organization.settings.scope).await?;
     if draft.blind == BlindReconnect::Refused {
-        sees_something(ports, &organization, &access, &identity).await?;
+        sees_something(ports, &organization, &access, &identity, progress).await?;
     }
     let (secret, own) = keep(ports, &organization, &token).await?;
     let stored = store(
@@ -72,16 +73,22 @@ pub async fn reconnect(
         actor,
     )
     .await;
-    // The old secret goes only when nothing needs it any more; the new one if nothing came of it.
-    let old = organization.auth.secret();
-    match &stored {
-        Ok(_) if old != secret => delete_if_owned(ports, &organization, old).await?,
-        Err(_) if own => {
-            ports.vault.delete(secret).await?;
+    // The replaced secret goes, and the new one if nothing came of it. What the vault does not do now, cleaning up does later: it must
+    // neither hide why nothing was stored, nor make a failure of what was stored.
+    match stored {
+        Ok((organization, replaced)) => {
+            if replaced != secret {
+                let _ = delete_if_owned(ports, &organization, replaced).await;
+            }
+            Ok(organization)
         }
-        _ => {}
+        Err(error) => {
+            if own {
+                let _ = ports.vault.delete(secret).await;
+            }
+            Err(error)
+        }
     }
-    stored
 }
 
 fn parse(
@@ -105,37 +112,56 @@ fn parse(
     }
 }
 
-/// Whether the account sees at least one of the known repositories; an organization without any is no question.
+/// Whether the account's list of the scope has at least one of the known repositories; an organization without any is no question.
+///
+/// The list ends with the first one that is found, so that only an account that sees nothing known is listed to its end.
 async fn sees_something(
     ports: &Ports,
     organization: &Organization,
     access: &HostAccess,
     identity: &Identity,
+    progress: &dyn Progress,
 ) -> Result<(), UseCaseError> {
     let inventory = ports.inventory.inventory(organization.id).await?;
-    let known: Vec<RepositoryId> = inventory
+    let known: HashSet<RepositoryId> = inventory
         .repositories
         .iter()
         .filter(|known| known.presence.is_present())
         .map(|known| known.repository.id)
         .collect();
-    for batch in known.chunks(BATCH) {
-        let answers = ports.host.confirm(access, batch).await?;
-        if answers
-            .values()
-            .any(|answer| *answer == Confirmation::Present)
-        {
-            return Ok(());
-        }
-    }
+    drop(inventory);
     if known.is_empty() {
         return Ok(());
     }
-    Err(UseCaseError::SeesNothingKnown {
-        name: organization.name.clone(),
-        login: identity.account.login.clone(),
-        known: known.len() as u64,
-    })
+    progress.report(ProgressEvent::Started {
+        step: "look for what is known",
+    });
+    let mut listed = 0;
+    let mut stream = ports.host.list(access, &organization.settings.scope);
+    while let Some(event) = stream.next().await {
+        match event? {
+            ListingEvent::Repositories(page) => {
+                if page.iter().any(|listed| known.contains(&listed.id)) {
+                    return Ok(());
+                }
+                listed += page.len() as u64;
+                progress.report(ProgressEvent::Listed {
+                    repositories: listed,
+                    groups: 0,
+                });
+            }
+            ListingEvent::Waiting(wait) => progress.report(ProgressEvent::Waiting(wait)),
+            ListingEvent::Groups(_) => {}
+            ListingEvent::Finished(_) => {
+                return Err(UseCaseError::SeesNothingKnown {
+                    name: organization.name.clone(),
+                    login: identity.account.login.clone(),
+                    known: known.len() as u64,
+                });
+            }
+        }
+    }
+    Err(preflight::cut(access))
 }
 
 async fn keep(
@@ -164,16 +190,18 @@ async fn keep(
     Ok((reference, true))
 }
 
+/// Stores the new credential; answers the record, and the secret that it had until then.
 async fn store(
     ports: &Ports,
     mut organization: Organization,
     (login, secret): (Login, SecretRef),
     identity: Identity,
     actor: &Actor,
-) -> Result<Organization, UseCaseError> {
+) -> Result<(Organization, SecretRef), UseCaseError> {
     for _ in 0..STALE_RETRIES {
         let now = ports.clock.now();
         let before = organization.account.login.clone();
+        let replaced = organization.auth.secret();
         organization.account = identity.account.clone();
         organization.capabilities = identity.capabilities.clone();
         organization.auth = AuthMethod::AccessToken {
@@ -209,7 +237,7 @@ async fn store(
         match ports.organizations.update(&change).await {
             Ok(version) => {
                 organization.version = version;
-                return Ok(organization);
+                return Ok((organization, replaced));
             }
             Err(StoreError::Stale { .. }) => {
                 let id = organization.id;

@@ -1,7 +1,7 @@
 //! A person's word on a held sync.
 
 use crate::event::{Actor, Event, FieldChange, Subject};
-use crate::ids::RepositoryId;
+use crate::ids::{RepositoryId, SyncId};
 use crate::organization::{ActionReason, Organization, Status};
 use crate::ports::{Ports, Stale, StoreError};
 use crate::sync::run::{HeldDecision, SyncRun};
@@ -30,14 +30,44 @@ pub enum Verdict {
     Reject,
 }
 
-/// Puts down what a person says about the held sync of an organization.
+/// Puts down what a person says about the held sync of an organization, whichever it is.
+///
+/// Where a person looked at one first, [`decide_about`] makes sure that it is that one.
 pub async fn decide(
     ports: &Ports,
     organization: Organization,
     verdict: Verdict,
     actor: &Actor,
 ) -> Result<SyncRun, UseCaseError> {
-    let (run, vanishing) = held(ports, &organization).await?;
+    let held = held(ports, &organization).await?;
+    put_down(ports, organization, held, verdict, actor).await
+}
+
+/// Puts down what a person says about the held sync that they looked at; [`UseCaseError::NothingHeld`] if it waits no longer, also when a
+/// later one took its place.
+pub async fn decide_about(
+    ports: &Ports,
+    organization: Organization,
+    sync: SyncId,
+    verdict: Verdict,
+    actor: &Actor,
+) -> Result<SyncRun, UseCaseError> {
+    let held = held(ports, &organization).await?;
+    if held.0.id != sync {
+        return Err(UseCaseError::NothingHeld {
+            name: organization.name,
+        });
+    }
+    put_down(ports, organization, held, verdict, actor).await
+}
+
+async fn put_down(
+    ports: &Ports,
+    organization: Organization,
+    (run, vanishing): (SyncRun, Vec<RepositoryId>),
+    verdict: Verdict,
+    actor: &Actor,
+) -> Result<SyncRun, UseCaseError> {
     let (decision, kind) = match verdict {
         Verdict::Approve => (HeldDecision::Approved, "sync.approved"),
         Verdict::Reject => (HeldDecision::Rejected, "sync.rejected"),

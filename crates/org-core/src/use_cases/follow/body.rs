@@ -1,6 +1,6 @@
 //! The work of one sync: read, confirm, plan, apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -10,18 +10,20 @@ use super::{End, Ended, Failure, Stop, end_run, ended, finished, healthy, held_r
 use super::{status_event, supersede_open_hold};
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::RepositoryId;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Ownership, Repository};
 use crate::license::LicenseState;
-use crate::license::pool::{Held, SeatPlan, SeatWishes, plan_seats};
+use crate::license::pool::{Held, PoolSnapshot, SeatKey, SeatPlan, SeatWishes};
 use crate::listing::{Listing, ListingBuilder, ListingEvent, MissingPart, Scope};
-use crate::organization::{AuthMethod, Organization};
+use crate::organization::{ActionReason, AuthMethod, Organization, Status};
 use crate::ports::{Confirmation, HostAccess, Identity, Ports, RunEnd, Stale, StoreError};
 use crate::sync::check::check_plan;
 use crate::sync::guard::must_hold;
 use crate::sync::plan::{Phase, PlanInput, SyncPlan, missing_repositories, plan_sync};
 use crate::sync::run::{Counts, HeldDecision, RunOutcome, SyncRun};
+use crate::sync::scope::{Place, ScopeView};
+use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{cut, may_list};
-use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError};
+use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError, expiry};
 
 /// How many repositories the host is asked about at a time, so that a stop or a lost lease is noticed in between.
 const CONFIRM_BATCH: usize = 100;
@@ -71,6 +73,8 @@ struct Reading {
     organization: Organization,
     identity: Identity,
     requests: u64,
+    /// Whether the listing itself was complete, so that it answers what an earlier one made a person look at.
+    reads_all: bool,
 }
 
 enum Ready {
@@ -115,7 +119,9 @@ async fn prepare(ports: &Ports, run: &SyncRun, progress: &dyn Progress) -> Resul
         other => other,
     };
     let known = ports.inventory.inventory(organization.id).await?;
-    let missing = missing_repositories(&known, &listing);
+    let settings = &organization.settings;
+    let view = ScopeView::new(&settings.scope, &identity.account.login, &listing);
+    let (mut left_scope, missing) = without_what_left(&known, &listing, view.as_ref());
     let approved = approved(ports, run).await?;
     let unexpected = missing.iter().filter(|id| !approved.contains(id)).count() as u64;
     let present = known
@@ -137,9 +143,14 @@ async fn prepare(ports: &Ports, run: &SyncRun, progress: &dyn Progress) -> Resul
             requests,
         });
     }
-    let confirmed_gone = confirm(ports, &access, &known, &missing, &mut listing, progress)
+    let reads_all = listing.is_complete();
+    let confirmed = confirm(ports, &access, &known, &missing, view.as_ref(), progress)
         .await
         .map_err(failed)?;
+    listing.missing.extend(confirmed.unclear);
+    left_scope.extend(confirmed.left_scope);
+    let mut no_longer = confirmed.gone;
+    no_longer.extend(&left_scope);
 
     let policy = ports
         .licenses
@@ -147,20 +158,18 @@ async fn prepare(ports: &Ports, run: &SyncRun, progress: &dyn Progress) -> Resul
         .await
         .map_err(Failure::from)
         .map_err(failed)?;
-    let phase = match organization.followed_since {
-        None => Phase::Connecting,
-        Some(_) => Phase::Following,
-    };
+    let phase = phase(&organization, &known);
     let input = PlanInput {
         sync: run.id,
         organization: organization.id,
         phase,
         settings: &organization.settings,
         policy: &policy,
-        confirmed_gone: &confirmed_gone,
+        confirmed_gone: &no_longer,
         now: ports.clock.now(),
     };
-    let plan = Box::new(plan_sync(&input, known, listing));
+    let mut plan = Box::new(plan_sync(&input, known, listing));
+    plan.left_scope = left_scope;
     let notes = check_plan(&plan);
     if !notes.is_empty() {
         return Err(failed(UseCaseError::BadPlan { notes }.into()));
@@ -169,8 +178,43 @@ async fn prepare(ports: &Ports, run: &SyncRun, progress: &dyn Progress) -> Resul
         organization,
         identity,
         requests,
+        reads_all,
     });
     Ok(Ready::Apply { reading, plan })
+}
+
+/// What a repository that no sync has seen before is.
+fn phase(organization: &Organization, known: &Inventory) -> Phase {
+    let seen = known.repositories.iter().map(|known| known.first_seen);
+    match (organization.followed_since, seen.min()) {
+        (Some(_), _) => Phase::Following,
+        (None, Some(since)) => Phase::Completing { since },
+        (None, None) => Phase::Connecting,
+    }
+}
+
+/// The known repositories that a complete listing lacks: those that stand outside of its scope, and those that the host is asked about.
+fn without_what_left(
+    known: &Inventory,
+    listing: &Listing,
+    view: Option<&ScopeView<'_>>,
+) -> (BTreeSet<RepositoryId>, Vec<RepositoryId>) {
+    let left = |id: &RepositoryId| {
+        view.is_some_and(|view| find(known, *id).is_some_and(|known| view.left_by_choice(known)))
+    };
+    let (left, missing): (Vec<_>, Vec<_>) = missing_repositories(known, listing)
+        .into_iter()
+        .partition(left);
+    (left.into_iter().collect(), missing)
+}
+
+fn find(known: &Inventory, id: RepositoryId) -> Option<&Repository> {
+    let found = known
+        .repositories
+        .binary_search_by_key(&id, |known| known.repository.id);
+    found
+        .ok()
+        .map(|index| &known.repositories[index].repository)
 }
 
 async fn credential(
@@ -218,64 +262,108 @@ async fn read_listing(
     Err(cut(access))
 }
 
+/// How many of the newest runs are looked at for what became of an approval.
+const RECENT_RUNS: u32 = 100;
+
 /// The repositories that a person agreed may vanish.
+///
+/// An approval is for what was lost then. It is used up by the next sync that saw everything or let something vanish, and void once a
+/// person rejected a later held sync: should the same repositories come back and be lost again, that is a new question.
 async fn approved(ports: &Ports, run: &SyncRun) -> Result<BTreeSet<RepositoryId>, UseCaseError> {
-    let approved = ports
+    let held = ports
         .syncs
         .held(run.organization, HeldDecision::Approved)
         .await?;
-    Ok(approved
-        .map(|(_, ids)| ids.into_iter().collect())
-        .unwrap_or_default())
+    let Some((held, ids)) = held else {
+        return Ok(BTreeSet::new());
+    };
+    let recent = ports
+        .syncs
+        .list(Some(run.organization), None, RECENT_RUNS)
+        .await?;
+    let settles = |later: &SyncRun| match later.outcome() {
+        Some(RunOutcome::Complete) => true,
+        Some(RunOutcome::Held { decision, .. }) => *decision == HeldDecision::Rejected,
+        Some(_) => later.counts.vanished > 0,
+        None => false,
+    };
+    let settled = recent
+        .items
+        .iter()
+        .any(|later| later.fence > held.fence && settles(later));
+    let too_old = recent.items.iter().all(|recent| recent.id != held.id);
+    if settled || too_old {
+        return Ok(BTreeSet::new());
+    }
+    Ok(ids.into_iter().collect())
 }
 
-/// Asks the host about each missing repository; what it does not confirm makes the listing partial.
+/// What became of the repositories that a listing lacked.
+#[derive(Default)]
+struct Confirmed {
+    /// The host has them no longer.
+    gone: BTreeSet<RepositoryId>,
+    /// The host has them, outside of the scope.
+    left_scope: BTreeSet<RepositoryId>,
+    /// What the host did not confirm; it makes the listing partial.
+    unclear: Vec<MissingPart>,
+}
+
+/// Asks the host about each missing repository.
 async fn confirm(
     ports: &Ports,
     access: &HostAccess,
     known: &Inventory,
     missing: &[RepositoryId],
-    listing: &mut Listing,
+    view: Option<&ScopeView<'_>>,
     progress: &dyn Progress,
-) -> Result<BTreeSet<RepositoryId>, Failure> {
-    let mut gone = BTreeSet::new();
+) -> Result<Confirmed, Failure> {
+    let mut confirmed = Confirmed::default();
     let total = missing.len() as u64;
-    let mut unconfirmed = Vec::new();
+    let mut done = 0;
     for batch in missing.chunks(CONFIRM_BATCH) {
-        let answers = ports.host.confirm(access, batch).await?;
-        for &id in batch {
-            let why = match answers.get(&id) {
+        let mut answers = ports.host.confirm(access, batch).await?;
+        for id in batch {
+            let repository = find(known, *id);
+            // What belongs to somebody else is of the scope only as long as it is listed as shared in.
+            let shared_in = repository.is_some_and(|known| known.ownership == Ownership::SharedIn);
+            let why = match answers.remove(id) {
                 Some(Confirmation::Absent) => {
-                    gone.insert(id);
+                    confirmed.gone.insert(*id);
                     continue;
                 }
+                Some(Confirmation::Present | Confirmation::At { .. }) if shared_in => {
+                    confirmed.left_scope.insert(*id);
+                    continue;
+                }
+                Some(Confirmation::At { group, full_path }) => {
+                    let now = Place {
+                        group,
+                        full_path: &full_path,
+                    };
+                    let (Some(view), Some(repository)) = (view, repository) else {
+                        continue;
+                    };
+                    if view.moved_out(repository, now) {
+                        confirmed.left_scope.insert(*id);
+                        continue;
+                    }
+                    format!("the host has it at {full_path}, but did not list it")
+                }
                 Some(Confirmation::Present) => "the host has it, but did not list it".to_owned(),
-                Some(Confirmation::Unknown { why }) => why.clone(),
+                Some(Confirmation::Unknown { why }) => why,
                 None => "the host was asked and did not answer".to_owned(),
             };
-            unconfirmed.push((id, why));
-        }
-        progress.report(ProgressEvent::Confirmed {
-            done: (gone.len() + unconfirmed.len()) as u64,
-            total,
-        });
-    }
-    listing
-        .missing
-        .extend(unconfirmed.into_iter().map(|(id, why)| {
-            let found = known
-                .repositories
-                .binary_search_by_key(&id, |known| known.repository.id);
-            let what = match found {
-                Ok(index) => format!(
-                    "repository {}",
-                    known.repositories[index].repository.full_path
-                ),
-                Err(_) => format!("repository {id}"),
+            let what = match repository {
+                Some(repository) => format!("repository {}", repository.full_path),
+                None => format!("repository {id}"),
             };
-            MissingPart { what, why }
-        }));
-    Ok(gone)
+            confirmed.unclear.push(MissingPart { what, why });
+        }
+        done += batch.len() as u64;
+        progress.report(ProgressEvent::Confirmed { done, total });
+    }
+    Ok(confirmed)
 }
 
 async fn hold(
@@ -340,19 +428,15 @@ async fn apply(
             })));
         }
         let now = ports.clock.now();
-        let (organization, mut events) = refreshed(&before, &reading.identity, &outcome, now);
-        let seats = if wishes.is_empty() {
-            SeatPlan::default()
-        } else {
-            let pool = ports
-                .licenses
-                .pool()
-                .await
-                .map_err(|error| failed(error.into()))?;
-            let available = ports.entitlements.seats().await;
-            let available = available.map_err(|error| failed(error.into()))?;
-            plan_seats(&pool, available, wishes.clone())
-        };
+        let (organization, mut events) = refreshed(&before, reading, &outcome, now);
+        let pool = ports
+            .licenses
+            .pool()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        // Only what is read after the pool is sure to be of its generation, or of one that the store refuses.
+        wishes = look_again(ports, wishes).await.map_err(failed)?;
+        let seats = plan_with(ports, &pool, wishes).await;
         let counts = Counts {
             licensed: seats.grant.len() as u64,
             waiting: seats.enqueue.len() as u64,
@@ -376,22 +460,35 @@ async fn apply(
         };
         match ports.syncs.apply(&plan, &seats, &end).await {
             Ok(applied) => {
-                supersede_open_hold(ports, run).await?;
+                if reading.reads_all {
+                    // It is applied; a question that stays open is answered by the next sync.
+                    let _ = supersede_open_hold(ports, run).await;
+                }
                 return Ok(Ended {
                     run: ended(run, &end),
                     follow_up: applied.follow_up,
                 });
             }
             Err(StoreError::Stale {
-                what: Stale::Organization,
+                what: Stale::Organization | Stale::Pool,
             }) => {}
-            Err(StoreError::Stale { what: Stale::Pool }) => {
-                wishes = look_again(ports, wishes).await.map_err(failed)?;
-            }
             Err(error) => return Err(failed(error.into())),
         }
+        wishes = wished(seats, &pool);
     }
     Err(failed(UseCaseError::Contention))
+}
+
+/// What was wished of the pool, back from a plan that was refused.
+fn wished(seats: SeatPlan, pool: &PoolSnapshot) -> SeatWishes {
+    let waited: HashSet<SeatKey> = pool.waiting.iter().map(|waiting| waiting.key).collect();
+    let mut request = seats.grant;
+    request.extend(seats.enqueue);
+    request.retain(|request| !waited.contains(&request.key));
+    SeatWishes {
+        release: seats.release,
+        request,
+    }
 }
 
 /// Whether what was read still belongs to the organization: a new scope or credential makes it void.
@@ -399,6 +496,7 @@ fn still_the_same(read: &Organization, now: &Organization) -> bool {
     now.status.is_scheduled()
         && read.settings.scope == now.settings.scope
         && read.settings.protect_groups == now.settings.protect_groups
+        && read.settings.auto_license == now.settings.auto_license
         && read.account.id == now.account.id
         && read.auth.secret() == now.auth.secret()
 }
@@ -406,11 +504,21 @@ fn still_the_same(read: &Organization, now: &Organization) -> bool {
 /// The organization's record after a sync that went well, and what is worth telling about it.
 fn refreshed(
     before: &Organization,
-    identity: &Identity,
+    reading: &Reading,
     outcome: &RunOutcome,
     now: chrono::DateTime<chrono::Utc>,
 ) -> (Organization, Vec<Event>) {
-    let mut after = healthy(before.clone());
+    let identity = &reading.identity;
+    let held = matches!(
+        before.status,
+        Status::ActionRequired(ActionReason::SyncHeld { .. })
+    );
+    let mut after = if held && !reading.reads_all {
+        // Part of a list says nothing of what a person was asked to look at.
+        before.clone()
+    } else {
+        healthy(before.clone())
+    };
     after.account = identity.account.clone();
     after.capabilities = identity.capabilities.clone();
     let AuthMethod::AccessToken { token, .. } = &mut after.auth;
@@ -429,22 +537,11 @@ fn refreshed(
         let event = Event::new(now, Actor::System, Subject::Organization, kind);
         events.push(event.of(after.id).with_change(change));
     }
-    let due = identity.token.notice_due(now);
-    if let Some(days) = due
-        && before.expiry_notice.is_none_or(|told| days < told)
-    {
-        let left = identity.token.days_left(now).unwrap_or_default();
-        let kind = "organization.token_expires";
-        let event = Event::new(now, Actor::System, Subject::Organization, kind);
-        events.push(event.of(after.id).with_message(format!(
-            "the access token stops working in {left} days; make a new one and reconnect"
-        )));
-    }
-    after.expiry_notice = due;
+    events.extend(expiry::notice(&mut after, now));
     (after, events)
 }
 
-/// Looks at what is wished of the pool again, after somebody else changed it.
+/// Looks again at what gives up its seat or place: somebody may have changed it since the inventory was read.
 async fn look_again(ports: &Ports, wishes: SeatWishes) -> Result<SeatWishes, UseCaseError> {
     let mut release = Vec::with_capacity(wishes.release.len());
     for mut released in wishes.release {

@@ -287,3 +287,38 @@ fn a_long_run_keeps_its_lease() {
     bench.host.release();
     assert!(matches!(block_on(first), Ok(SyncAnswer::Ran { .. })));
 }
+
+#[test]
+fn what_is_made_after_a_partial_first_sync_is_new() {
+    let bench = TestBench::new(world(45));
+    let choice = OrganizationDraft {
+        settings: SettingsDraft {
+            license_existing: ExistingRepositories::None,
+            ..draft().settings
+        },
+        ..draft()
+    };
+    let organization = try_connect(&bench, &choice).expect("it connects");
+    // One part can never be read, so no sync is ever complete.
+    bench.host.change(|world| {
+        world.add_repository(build::repository(99, "acme/core/secret").build());
+    });
+    bench.host.deny_part("acme/core", "403 Forbidden");
+    let lost = crate::listing::MissingPart {
+        what: "a page".into(),
+        why: "500 Internal Server Error".into(),
+    };
+    bench.host.at_page(3, PageFault::Lost(lost));
+    let first = sync(&bench, &organization);
+    assert_eq!((first.state_word(), first.counts.added), ("partial", 25));
+    bench.advance(TimeDelta::days(1));
+    let made = bench.now();
+    bench.host.change(|world| {
+        let new = build::repository(100, "acme/new").created_at(made);
+        world.add_repository(new.build());
+    });
+    bench.advance(TimeDelta::days(1));
+    let second = sync(&bench, &organization);
+    assert_snapshot!(second.counts, @"46 seen, 21 added, 1 licensed");
+    assert_eq!(second.state_word(), "partial");
+}

@@ -186,3 +186,32 @@ fn an_account_that_sees_nothing_known_needs_a_word() {
     };
     block_on(reconnect(&ports, before, &draft, jane(), &NoProgress)).expect("confirmed");
 }
+
+#[test]
+fn a_secret_of_another_organization_is_not_borrowed() {
+    let bench = TestBench::new(world(1));
+    bench.host.change(|world| world.join(1, 20));
+    let of = |name: &str, group: &str| OrganizationDraft {
+        name: Some(name.into()),
+        settings: SettingsDraft {
+            groups: vec![group.into()],
+            ..SettingsDraft::default()
+        },
+        ..draft()
+    };
+    let organization = try_connect(&bench, &of("Acme", "acme")).expect("it connects");
+    try_connect(&bench, &of("Globex", "globex")).expect("it connects");
+    let secrets = block_on(bench.vault.list()).expect("the vault answers");
+    let others = secrets
+        .iter()
+        .find(|facts| facts.reference != organization.auth.secret());
+    let name = others.expect("Globex has one").name.to_string();
+    let borrow = ReconnectDraft {
+        token: TokenDraft::Secret(name.clone()),
+        ..ReconnectDraft::default()
+    };
+    let ports = bench.ports();
+    let refused = reconnect(&ports, organization, &borrow, jane(), &NoProgress);
+    let refused = block_on(refused).expect_err("refused").to_string();
+    assert_snapshot!(refused.replace(&name, "NAME"), @"token: the secret `NAME` was made for another organization and is deleted with it; add one of your own");
+}

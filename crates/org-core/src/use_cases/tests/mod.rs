@@ -1,11 +1,14 @@
 //! The use cases over the strictest fakes: what a person asks for, and what is there afterwards.
 
 mod connecting;
+mod expiring;
 mod following;
 mod holding;
 mod interleaving;
+mod leaving;
 mod licensing;
 mod managing;
+mod racing;
 
 use std::sync::LazyLock;
 use std::time::Duration;
