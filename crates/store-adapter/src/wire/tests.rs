@@ -1,3 +1,5 @@
+//! The JSON forms that rows keep, pinned: what is stored today is read for ever.
+
 use org_core::listing::{PersonalNamespace, Scope};
 use org_core::testing::build;
 use org_core::token::Capability;
