@@ -182,18 +182,18 @@ fn a_held_sync_is_shown_and_approved() {
     Requests:  4
     Held:  12 of 20 known repositories are missing at once; the decision is open
     Would vanish  Id  License
-    acme/many/p0000  5  licensed
-    acme/many/p0001  6  licensed
-    acme/many/p0002  7  licensed
-    acme/many/p0003  8  licensed
-    acme/many/p0004  9  licensed
-    acme/many/p0005  10  licensed
-    acme/many/p0006  11  licensed
-    acme/many/p0007  12  licensed
-    acme/many/p0008  13  licensed
-    acme/many/p0009  14  licensed
-    acme/many/p0010  15  licensed
-    acme/many/p0011  16  licensed
+    acme/many/project-0000  5  licensed
+    acme/many/project-0001  6  licensed
+    acme/many/project-0002  7  licensed
+    acme/many/project-0003  8  licensed
+    acme/many/project-0004  9  licensed
+    acme/many/project-0005  10  licensed
+    acme/many/project-0006  11  licensed
+    acme/many/project-0007  12  licensed
+    acme/many/project-0008  13  licensed
+    acme/many/project-0009  14  licensed
+    acme/many/project-0010  15  licensed
+    acme/many/project-0011  16  licensed
     error: approving lets these repositories vanish, each once the host confirms it
     hint: repeat with --yes
     ");

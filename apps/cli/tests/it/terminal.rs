@@ -209,7 +209,36 @@ fn the_form_asks_judges_shows_and_connects() {
     assert_eq!(code, Some(0), "{seen}");
     assert!(!seen.contains(sim.token()), "the token is not shown");
     let organization = place.json(&["org", "show", "acme"]);
-    insta::assert_json_snapshot!(organization["settings"], @"");
+    insta::assert_json_snapshot!(organization["settings"], @r#"
+    {
+      "auto_license": true,
+      "device": "embedded",
+      "groups": [
+        "acme"
+      ],
+      "license_existing": "all",
+      "personal": false,
+      "protect_groups": true,
+      "schedule": {
+        "description": "at 06:00 and 18:00 Europe/Warsaw, Monday to Friday",
+        "expression": null,
+        "kind": "at",
+        "seconds": null,
+        "times": [
+          "06:00",
+          "18:00"
+        ],
+        "weekdays": [
+          "mon",
+          "tue",
+          "wed",
+          "thu",
+          "fri"
+        ],
+        "zone": "Europe/Warsaw"
+      }
+    }
+    "#);
     assert_eq!(organization["counts"]["licensed"], 4);
 }
 
