@@ -51,6 +51,14 @@ pub enum TextError {
         /// What would do, in words.
         allowed: &'static str,
     },
+    /// A value where a name is due; it is not repeated, since messages are kept.
+    #[error(
+        "{kind} looks like an access token itself; give the token on standard input, and a name of your own for it"
+    )]
+    LooksSecret {
+        /// What was being parsed.
+        kind: &'static str,
+    },
     /// An URL or a path with empty parts where a plain group path is due.
     #[error(
         "`{text}` is not a group path; write it as in the address bar after the host, like `company/platform`"
@@ -221,6 +229,9 @@ fn parse_login(text: &str) -> Result<String, TextError> {
 fn parse_secret_name(text: &str) -> Result<String, TextError> {
     const KIND: &str = "the secret's name";
     const ALLOWED: &str = "letters, digits, `.`, `_` and `-`, and at least one that is not a dot";
+    if looks_secret(text) {
+        return Err(TextError::LooksSecret { kind: KIND });
+    }
     bounded(KIND, text, 100)?;
     only(KIND, text, ALLOWED, |c| {
         c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
@@ -233,6 +244,42 @@ fn parse_secret_name(text: &str) -> Result<String, TextError> {
         });
     }
     Ok(text.to_owned())
+}
+
+/// What the tokens of hosts begin with (GitLab docs, "Token prefixes"; GitHub docs, "Token formats").
+const TOKEN_PREFIXES: [&str; 20] = [
+    "glpat-",
+    "gloas-",
+    "gldt-",
+    "glrt-",
+    "glrtr-",
+    "glcbt-",
+    "glptt-",
+    "glft-",
+    "glimt-",
+    "glagent-",
+    "glwt-",
+    "glsoat-",
+    "glffct-",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "GR1348941",
+];
+
+/// The shortest that a token is behind its prefix.
+const TOKEN_LENGTH: usize = 16;
+
+/// Whether a person gave the token where its name was asked for.
+fn looks_secret(text: &str) -> bool {
+    let text = text.trim();
+    TOKEN_PREFIXES.iter().any(|prefix| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() >= TOKEN_LENGTH)
+    })
 }
 
 fn parse_group_path(text: &str) -> Result<String, TextError> {

@@ -59,3 +59,23 @@ fn group_paths_are_paths_and_not_addresses() {
     }
     check::<GroupPath>("", "the group path is empty");
 }
+
+#[test]
+fn a_token_in_place_of_its_name_is_refused_and_not_repeated() {
+    for token in [
+        "glpat-plantedplantedplante",
+        " glpat-plantedplanted.01.0w0planted ",
+        "github_pat_planted1234567890",
+    ] {
+        let error = token.parse::<SecretName>().expect_err("it is a token");
+        assert!(
+            !format!("{error} {error:?}").contains("planted"),
+            "{error:?}"
+        );
+    }
+    check::<SecretName>("glpat-main", "ok: glpat-main");
+    check::<SecretName>(
+        "glpat-plantedplantedplante",
+        "the secret's name looks like an access token itself; give the token on standard input, and a name of your own for it",
+    );
+}

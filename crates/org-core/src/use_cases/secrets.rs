@@ -11,7 +11,7 @@ use crate::ids::SecretId;
 use crate::organization::{Organization, Status};
 use crate::ports::{Ports, VaultError};
 use crate::secret::{SecretFacts, SecretOwner, SecretRef};
-use crate::text::{OrganizationName, SecretName};
+use crate::text::{OrganizationName, SecretName, TextError};
 use crate::use_cases::UseCaseError;
 
 /// A secret with what uses it.
@@ -56,8 +56,17 @@ async fn find(ports: &Ports, name: &str) -> Result<SecretFacts, UseCaseError> {
     let missing = || UseCaseError::NotFound {
         what: format!("secret `{}`", name.trim()),
     };
-    let name: SecretName = name.trim().parse().map_err(|_| missing())?;
+    let name: SecretName = name.trim().parse().map_err(|error| match error {
+        TextError::LooksSecret { .. } => invalid_name(error),
+        _ => missing(),
+    })?;
     ports.vault.find(&name).await?.ok_or_else(missing)
+}
+
+fn invalid_name(error: TextError) -> UseCaseError {
+    UseCaseError::Invalid {
+        errors: vec![FieldError::new(Field::Name, error)],
+    }
 }
 
 fn value(value: SecretString) -> Result<SecretString, UseCaseError> {
@@ -77,9 +86,7 @@ pub async fn add(
     new: SecretString,
     actor: &Actor,
 ) -> Result<SecretFacts, UseCaseError> {
-    let name: SecretName = name.parse().map_err(|error| UseCaseError::Invalid {
-        errors: vec![FieldError::new(Field::Name, error)],
-    })?;
+    let name: SecretName = name.parse().map_err(invalid_name)?;
     let new = value(new)?;
     let now = ports.clock.now();
     let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
