@@ -167,7 +167,7 @@ impl ScheduleDraft {
         .collect();
         if chosen.len() > 1 {
             let message = "choose one of an interval, times of day, a cron expression and manual";
-            return Err(vec![FieldError::new(Field::Schedule, message)]);
+            errors.push(FieldError::new(Field::Schedule, message));
         }
         let timed = self.at.is_some() || self.cron.is_some();
         let zone = self.zone.as_deref().map(str::parse::<Zone>);
@@ -197,27 +197,22 @@ impl ScheduleDraft {
                 None
             }
         };
-        let schedule = if let Some(at) = &self.at {
-            keep(Field::At, parse_times(at, zone, weekdays))
-        } else if let Some(cron) = &self.cron {
-            let parsed = CronSchedule::parse(cron, zone);
-            keep(
-                Field::Cron,
-                parsed
-                    .map(Schedule::Cron)
-                    .map_err(|error| error.to_string()),
-            )
-        } else if self.manual {
-            Some(Schedule::Manual)
-        } else {
-            let parsed = Interval::parse(self.every.as_deref().unwrap_or(DEFAULT_INTERVAL));
-            keep(
-                Field::Every,
-                parsed
-                    .map(Schedule::Every)
-                    .map_err(|error| error.to_string()),
-            )
+        let at = self.at.as_deref().map(|at| parse_times(at, zone, weekdays));
+        let at = at.map(|parsed| keep(Field::At, parsed));
+        let cron = self.cron.as_deref().map(|cron| {
+            let parsed = CronSchedule::parse(cron, zone).map(Schedule::Cron);
+            keep(Field::Cron, parsed.map_err(|error| error.to_string()))
+        });
+        let every = match (&self.every, chosen.is_empty()) {
+            (Some(every), _) => Some(every.as_str()),
+            (None, true) => Some(DEFAULT_INTERVAL),
+            (None, false) => None,
         };
+        let every = every.map(|every| {
+            let parsed = Interval::parse(every).map(Schedule::Every);
+            keep(Field::Every, parsed.map_err(|error| error.to_string()))
+        });
+        let schedule = at.or(cron).or(every).unwrap_or(Some(Schedule::Manual));
         match schedule {
             Some(schedule) if errors.is_empty() => Ok(schedule),
             _ => Err(errors),

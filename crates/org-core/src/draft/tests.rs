@@ -85,6 +85,13 @@ fn schedules_do_not_mix() {
     };
     let text = |text: &str| Some(text.to_owned());
     assert_snapshot!(schedule(ScheduleDraft { every: text("1h"), manual: true, ..ScheduleDraft::default() }), @"schedule: choose one of an interval, times of day, a cron expression and manual");
+    assert_snapshot!(schedule(ScheduleDraft { every: text("1s"), at: text("25:00"), cron: text("x"), zone: text("Mars"), ..ScheduleDraft::default() }), @r#"
+    schedule: choose one of an interval, times of day, a cron expression and manual
+    zone: there is no time zone "Mars"; write an IANA name such as Europe/Warsaw or UTC
+    sync-at: the hour of "25:00" is out of range; hours go from 00 to 23
+    sync-cron: the cron expression has 1 of its five fields; write minute, hour, day of month, month and day of week, such as 0 6 * * *
+    sync-every: an interval of 1 second is too short; choose one from 5 minutes to 31 days
+    "#);
     assert_snapshot!(schedule(ScheduleDraft { every: text("1h"), zone: text("UTC"), ..ScheduleDraft::default() }), @"zone: a time zone goes with times of day or a cron expression only");
     assert_snapshot!(schedule(ScheduleDraft { weekdays: text("mon"), ..ScheduleDraft::default() }), @"weekdays: days of the week go with times of day only");
     assert_snapshot!(schedule(ScheduleDraft { every: text("10s"), ..ScheduleDraft::default() }), @"sync-every: an interval of 10 seconds is too short; choose one from 5 minutes to 31 days");
