@@ -245,6 +245,13 @@ impl UseCaseError {
             Self::SeesNothingKnown { .. } => {
                 "confirm that everything known may count as out of sight, or use an account that sees it".to_owned()
             }
+            Self::Entitlement(_) => "try again later".to_owned(),
+            Self::Store(StoreError::Stale { .. } | StoreError::Unavailable { .. }) => {
+                "try again".to_owned()
+            }
+            Self::Host(HostError::Denied { .. }) => {
+                "ask an owner at the host for access, or use another account".to_owned()
+            }
             Self::NotConfirmed { .. } => "type the name exactly as it is listed".to_owned(),
             Self::SecretInUse { .. } => {
                 "reconnect or remove what uses it first, or rotate its value".to_owned()
