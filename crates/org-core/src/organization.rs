@@ -337,8 +337,8 @@ pub struct Organization {
     pub status: Status,
     /// When it was connected.
     pub created_at: DateTime<Utc>,
-    /// When the first complete sync ended; `None` until then. What a sync finds before that are the existing repositories, what a later one
-    /// finds is new.
+    /// When the first complete sync ended; `None` until then. What a sync finds before that are the existing repositories, unless they were made
+    /// at the host after the first sync; what a later one finds is new.
     pub followed_since: Option<DateTime<Utc>>,
     /// The smallest notice of expiry, in days, that was given for the present token.
     pub expiry_notice: Option<i64>,
