@@ -49,7 +49,7 @@ impl App {
         Ok(Session {
             runtime: Runtime::open(&config).await?,
             actor: actor::current(),
-            output: self.output,
+            output: self.output.clone(),
         })
     }
 }

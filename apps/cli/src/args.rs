@@ -35,11 +35,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Keep everything in this directory; FORGEHOLD_DATA_DIR says the same
+    /// Keep everything in this directory; `FORGEHOLD_DATA_DIR` says the same
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Read the configuration from this file instead of config.toml in the data directory
+    /// Read the configuration from this file instead of `config.toml` in the data directory
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -55,7 +55,7 @@ pub(crate) struct Globals {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 
-    /// Write without colors; NO_COLOR and CLICOLOR_FORCE are respected too
+    /// Write without colors; `NO_COLOR` and `CLICOLOR_FORCE` are respected too
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
 }

@@ -33,7 +33,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Parsed::Done(exit) => return exit,
     };
     let output = globals.output();
-    let app = App::new(output, globals);
+    let app = App::new(output.clone(), globals);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Read};
 
 use inquire::ui::RenderConfig;
 use inquire::validator::Validation;
-use inquire::{Confirm, CustomUserError, Password, PasswordDisplayMode, Select, Text};
+use inquire::{Confirm, Password, PasswordDisplayMode, Select, Text};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{CliError, Failure, Result};
@@ -33,11 +33,11 @@ pub(crate) fn dress(output: &Output) {
 /// What is wrong with an answer, in words; `Ok` if it will do.
 pub(crate) type Verdict = std::result::Result<(), String>;
 
-fn judged(verdict: Verdict) -> std::result::Result<Validation, CustomUserError> {
-    Ok(match verdict {
+fn judged(verdict: Verdict) -> Validation {
+    match verdict {
         Ok(()) => Validation::Valid,
         Err(message) => Validation::Invalid(message.into()),
-    })
+    }
 }
 
 /// Asks for a text; each answer is judged at once. An empty answer means `default`.
@@ -47,7 +47,7 @@ pub(crate) fn text(
     default: &str,
     judge: impl Fn(&str) -> Verdict + Clone + 'static,
 ) -> Result<String> {
-    let mut prompt = Text::new(question).with_validator(move |text: &str| judged(judge(text)));
+    let mut prompt = Text::new(question).with_validator(move |text: &str| Ok(judged(judge(text))));
     if !help.is_empty() {
         prompt = prompt.with_help_message(help);
     }
@@ -93,7 +93,7 @@ pub(crate) fn secret(
     let answer = Password::new(question)
         .with_display_mode(PasswordDisplayMode::Hidden)
         .without_confirmation()
-        .with_validator(move |text: &str| judged(judge(&SecretString::from(text.to_owned()))))
+        .with_validator(move |text: &str| Ok(judged(judge(&SecretString::from(text.to_owned())))))
         .prompt()?;
     Ok(SecretString::from(answer))
 }

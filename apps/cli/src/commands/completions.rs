@@ -2,10 +2,10 @@
 
 use clap_complete::Shell;
 
-use crate::app::App;
 use crate::args;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args, app: &App) -> Result {
+pub(crate) fn run(args: &Args) -> Result {
     // Into memory first: the generator panics when its reader goes away.
     let mut script = Vec::new();
     clap_complete::generate(
@@ -23,6 +23,6 @@ pub(crate) fn run(args: &Args, app: &App) -> Result {
         "forgehold",
         &mut script,
     );
-    app.output.raw(&String::from_utf8_lossy(&script))?;
+    Output::raw(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }

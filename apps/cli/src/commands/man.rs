@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::app::App;
 use crate::args;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
+use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -14,14 +14,14 @@ pub(crate) struct Args {
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &Args, app: &App) -> Result {
+pub(crate) fn run(args: &Args) -> Result {
     let mut command = args::definition().disable_help_flag(true);
     command.build();
     match &args.dir {
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(command).render(&mut page)?;
-            app.output.raw(&String::from_utf8_lossy(&page))?;
+            Output::raw(&String::from_utf8_lossy(&page))?;
         }
         Some(dir) => {
             write(command, dir).map_err(|error| {

@@ -66,7 +66,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
         Command::Events(args) => events::run(args, app).await,
         Command::Run(args) => run::run(args, app).await,
         Command::Doctor(args) => doctor::run(args, app).await,
-        Command::Completions(args) => completions::run(&args, app),
-        Command::Man(args) => man::run(&args, app),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

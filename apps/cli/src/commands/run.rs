@@ -64,7 +64,9 @@ pub(crate) async fn run(_: Args, app: &App) -> Result {
     let stop = app::stop()?;
     app.output
         .note("synchronizing what is due; stop with Ctrl-C");
-    let watch = Watch { output: app.output };
+    let watch = Watch {
+        output: app.output.clone(),
+    };
     let runtime = session.runtime();
     let (options, concurrency) = (runtime.sync_options(), runtime.concurrency());
     scheduler::run(session.ports(), &options, concurrency, stop, &watch).await;

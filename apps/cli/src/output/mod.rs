@@ -24,7 +24,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::error::{CliError, Failure, Result};
+use crate::error::{CliError, Failure, Mistake, Result};
 use crate::exit::Exit;
 
 pub(crate) use self::table::Table;
@@ -55,7 +55,7 @@ pub(crate) enum Notes {
 }
 
 /// Writes what a command has to say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Output {
     pub(crate) format: Format,
     pub(crate) stdout: Colors,
@@ -99,7 +99,7 @@ impl Output {
     }
 
     /// Writes text as it is, such as a policy that goes into a file.
-    pub(crate) fn raw(&self, text: &str) -> Result<()> {
+    pub(crate) fn raw(text: &str) -> Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         Ok(out.flush()?)
@@ -163,17 +163,18 @@ fn error_as_text(error: &CliError, colors: Colors) -> String {
         Colors::On => format!("\x1b[{code}m{word}\x1b[0m"),
         Colors::Off => word.to_owned(),
     };
-    let mut text = format!("{} {}\n", paint("1;31", "error:"), plain(&error.message));
-    for mistake in &error.mistakes {
-        text += &format!("  {}: {}\n", mistake.flag, plain(&mistake.message));
-    }
-    for cause in &error.causes {
-        text += &format!("  caused by: {}\n", plain(cause));
-    }
-    if let Some(hint) = &error.hint {
-        text += &format!("{} {}\n", paint("1;36", "hint:"), plain(hint));
-    }
-    text
+    let mut lines = vec![format!(
+        "{} {}",
+        paint("1;31", "error:"),
+        plain(&error.message)
+    )];
+    let mistake = |mistake: &Mistake| format!("  {}: {}", mistake.flag, plain(&mistake.message));
+    lines.extend(error.mistakes.iter().map(mistake));
+    let cause = |cause: &String| format!("  caused by: {}", plain(cause));
+    lines.extend(error.causes.iter().map(cause));
+    let hint = |hint: &String| format!("{} {}", paint("1;36", "hint:"), plain(hint));
+    lines.extend(error.hint.iter().map(hint));
+    lines.join("\n") + "\n"
 }
 
 /// An error on standard error with `--output json`.

@@ -139,7 +139,11 @@ impl Describe for Repository {
             "Default branch",
             self.default_branch.as_deref().unwrap_or("(not told)"),
         );
-        text.field("Topics", self.topics.join(", "));
+        let topics = match self.topics.as_slice() {
+            [] => "(none)".to_owned(),
+            topics => topics.join(", "),
+        };
+        text.field("Topics", topics);
         let fork = match self.fork {
             Some(true) => "yes",
             Some(false) => "no",
@@ -276,7 +280,7 @@ pub(crate) struct Verdict {
     /// The name of the organization.
     organization_name: String,
     /// `include` or `exclude`.
-    verdict: String,
+    action: String,
     /// The rule that decides.
     rule: String,
     /// Where it stands today: `licensed`, `waiting` or `unlicensed`.
@@ -289,7 +293,7 @@ impl From<&Trial> for Verdict {
             path: row.known.repository.full_path.to_string(),
             id: row.known.repository.id.get(),
             organization_name: row.organization_name.to_string(),
-            verdict: action.to_string(),
+            action: action.to_string(),
             rule: by.clone(),
             license: row.known.license.state.to_string(),
         }
@@ -304,7 +308,7 @@ impl Row for Verdict {
         vec![
             self.path.clone(),
             self.organization_name.clone(),
-            self.verdict.clone(),
+            self.action.clone(),
             self.rule.clone(),
             self.license.clone(),
         ]

@@ -240,7 +240,7 @@ fn every_field_is_described() {
     for (name, definition) in definitions {
         assert_ne!(words(definition), "", "{name}");
         for (field, property) in definition["properties"].as_object().into_iter().flatten() {
-            let described = words(property) != "" || property["$ref"].is_string();
+            let described = !words(property).is_empty() || property["$ref"].is_string();
             assert!(described, "{name}.{field}");
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn plain(text: &str) -> String {
 /// Text that grows.
 #[derive(Debug)]
 pub(crate) struct Text {
-    text: String,
+    written: String,
     fields: Vec<(&'static str, String)>,
     colors: Colors,
     width: Option<u16>,
@@ -29,7 +29,7 @@ pub(crate) struct Text {
 impl Text {
     pub(super) fn new(colors: Colors, width: Option<u16>) -> Self {
         Self {
-            text: String::new(),
+            written: String::new(),
             fields: Vec::new(),
             colors,
             width,
@@ -44,15 +44,15 @@ impl Text {
     /// A title with a blank line before it.
     pub(crate) fn heading(&mut self, title: &str) {
         self.align();
-        if !self.text.is_empty() {
-            self.text.push('\n');
+        if !self.written.is_empty() {
+            self.written.push('\n');
         }
         match self.colors {
             Colors::On => {
-                let _ = writeln!(self.text, "\x1b[1m{title}\x1b[0m");
+                let _ = writeln!(self.written, "\x1b[1m{title}\x1b[0m");
             }
             Colors::Off => {
-                let _ = writeln!(self.text, "{title}");
+                let _ = writeln!(self.written, "{title}");
             }
         }
     }
@@ -60,14 +60,14 @@ impl Text {
     /// A line.
     pub(crate) fn line(&mut self, line: impl std::fmt::Display) {
         self.align();
-        let _ = writeln!(self.text, "{}", plain(&line.to_string()));
+        let _ = writeln!(self.written, "{}", plain(&line.to_string()));
     }
 
     /// A table of all rows.
     pub(crate) fn table<R: Row>(&mut self, rows: &[R]) {
         self.align();
         let cells = rows.iter().map(Row::cells).collect();
-        self.text += &Table::new(R::HEADER, self.colors, self.width).page(cells);
+        self.written += &Table::new(R::HEADER, self.colors, self.width).page(cells);
     }
 
     fn align(&mut self) {
@@ -81,13 +81,13 @@ impl Text {
             let label = format!("{label}:");
             // A value of several lines stays in its column.
             let value = value.replace('\n', &format!("\n{:width$}  ", ""));
-            let _ = writeln!(self.text, "{label:width$}  {value}");
+            let _ = writeln!(self.written, "{label:width$}  {value}");
         }
     }
 
     pub(super) fn finish(mut self) -> String {
         self.align();
-        self.text
+        self.written
     }
 }
 

@@ -152,6 +152,12 @@ fn everything_is_connected_synchronized_and_licensed() {
     Sync  Organization  Started  Trigger  State  Took  Result
     [id]  acme  [time]  connect  complete  [took]  4 seen, 4 added, 3 licensed
     ");
+}
+
+#[test]
+fn what_was_connected_can_be_looked_at() {
+    let (place, sim) = (Place::new(), Sim::company());
+    sim.connect(&place, &EVERYTHING).ok();
     assert_snapshot!(steady(&place.ok(&["org", "attempts"])), @"
     Started  Name  Host  Login  State  Reason
     [time]  acme  http://127.0.0.1:[port]  alice  succeeded
@@ -172,7 +178,7 @@ fn everything_is_connected_synchronized_and_licensed() {
     State:  archived
     Visibility:  private
     Default branch:  (not told)
-    Topics:
+    Topics:  (none)
     Fork:  no
     Created:  [time]
     Last activity:  [time]

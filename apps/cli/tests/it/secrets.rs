@@ -79,7 +79,7 @@ fn a_planted_secret_comes_out_nowhere() {
             .chain(["--name", name])
             .collect::<Vec<_>>()
     };
-    let wrong: Vec<&str> = add.iter().copied().chain(["--login", "bob"]).collect();
+    let wrong = add.map(|word| if word == "alice" { "bob" } else { word });
     run(&wrong, PLANTED);
     run(&named("acme"), PLANTED);
     sim.get().fault(Fault::new(FaultKind::TokenRevoked));

@@ -17,7 +17,7 @@ pub(crate) struct Sim {
 }
 
 /// How long a test waits for something that must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Sim {
     pub(crate) fn start(builder: Builder) -> Self {

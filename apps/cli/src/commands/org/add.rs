@@ -29,6 +29,10 @@ pub(crate) enum Service {
 }
 
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, turned into an enum at once"
+)]
 pub(crate) struct Args {
     /// The address of the host; a self-managed one may have a port and a path
     #[arg(long, value_name = "URL")]
