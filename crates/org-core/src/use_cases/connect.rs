@@ -3,7 +3,7 @@
 //! On failure nothing stays behind but the attempt with its reason.
 
 use crate::attempt::{ATTEMPT_LIFETIME, AttemptState, ConnectionAttempt};
-use crate::draft::{OrganizationDraft, ValidDraft};
+use crate::draft::{OrganizationDraft, TokenSource, ValidDraft};
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::{AttemptId, OrganizationId, SecretId};
 use crate::organization::{AuthMethod, Organization, Status};
@@ -67,14 +67,15 @@ pub async fn connect(
     let draft = draft
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
-    clean_up(ports).await?;
+    // What somebody else left behind is no reason to refuse this one; whoever cleans up next gets it.
+    let _ = clean_up(ports).await;
     let now = ports.clock.now();
     let secret = match &draft.token {
-        crate::draft::TokenSource::Secret(name) => {
-            ports.vault.find(name).await?.map(|facts| facts.reference)
-        }
-        crate::draft::TokenSource::Value(_) => None,
+        // A vault that does not answer is told below, as the reason of the attempt.
+        TokenSource::Secret(name) => ports.vault.find(name).await.ok().flatten(),
+        TokenSource::Value(_) => None,
     };
+    let secret = secret.map(|facts| facts.reference);
     let mut attempt = ConnectionAttempt {
         id: AttemptId::from_uuid(ports.ids.next_id()),
         name: draft.name.clone(),
@@ -133,6 +134,7 @@ async fn verify(
     };
     preflight::not_connected_twice(ports, &candidate).await?;
     let token = preflight::token(ports, &draft.token).await?;
+    preflight::may_use(&token, None)?;
     preflight::reach(ports, &draft.host, Some(&token.value), progress).await?;
     let access = HostAccess {
         host: draft.host.clone(),
@@ -160,13 +162,14 @@ async fn verify_and_store(
     };
     let stored = store(ports, draft, attempt, (id, secret), identity, actor).await;
     if own {
+        // Whatever fails here, [`clean_up`] does later: the organization stands or does not, and that is the answer.
         match &stored {
             Ok(_) => {
                 let owner = SecretOwner::Organization(id);
-                ports.vault.set_owner(secret, owner).await?;
+                let _ = ports.vault.set_owner(secret, owner).await;
             }
             Err(_) => {
-                ports.vault.delete(secret).await?;
+                let _ = ports.vault.delete(secret).await;
             }
         }
     }
@@ -247,7 +250,13 @@ async fn store(
                 what: Stale::Roster,
             }) => {}
             Err(StoreError::NameTaken { name }) => return Err(UseCaseError::NameTaken { name }),
-            Err(error) => return Err(error.into()),
+            // It may be the answer alone that was lost.
+            Err(error) => {
+                return match ports.organizations.get(id).await {
+                    Ok(Some(stored)) if stored.auth.secret() == secret => Ok(stored),
+                    _ => Err(error.into()),
+                };
+            }
         }
     }
     Err(UseCaseError::Contention)
@@ -297,7 +306,8 @@ fn connected_event(organization: &Organization, actor: &Actor) -> Event {
 const RECENT_ATTEMPTS: u32 = 200;
 
 /// Ends what a program that was killed left behind: attempts that stay open for too long, and secrets made for an attempt that did not
-/// succeed. Safe to run at any time, by any number of programs.
+/// succeed, for a reconnection that did not come about, or for an organization that is removed. Safe to run at any time, by any number of
+/// programs.
 pub async fn clean_up(ports: &Ports) -> Result<(), UseCaseError> {
     let now = ports.clock.now();
     for mut attempt in ports.attempts.list(RECENT_ATTEMPTS).await? {
@@ -312,36 +322,51 @@ pub async fn clean_up(ports: &Ports) -> Result<(), UseCaseError> {
             ports.attempts.save(&attempt, &[event]).await?;
         }
     }
+    forget_secrets(ports).await
+}
+
+/// Deletes the secrets that were made for something that did not come about or is gone, and hands over those that are in use.
+async fn forget_secrets(ports: &Ports) -> Result<(), UseCaseError> {
+    let now = ports.clock.now();
+    // What the attempts say is read before who uses what: an attempt that had succeeded by then has its organization in the roster.
+    let mut made = Vec::new();
     for facts in ports.vault.list().await? {
-        let SecretOwner::Attempt(attempt) = facts.owner else {
-            continue;
+        let under_way = match facts.owner {
+            SecretOwner::Person => continue,
+            SecretOwner::Attempt(attempt) => {
+                let attempt = ports.attempts.get(attempt).await?;
+                attempt.is_some_and(|attempt| {
+                    attempt.state == AttemptState::Open && !attempt.is_abandoned(now)
+                })
+            }
+            // Somebody may be reconnecting with it at this moment.
+            SecretOwner::Organization(_) => now < facts.created_at + ATTEMPT_LIFETIME,
         };
-        let state = ports
-            .attempts
-            .get(attempt)
-            .await?
-            .map(|attempt| attempt.state);
-        match state {
-            Some(AttemptState::Open) => {}
-            Some(AttemptState::Succeeded { organization, .. }) => {
-                // It died between storing the organization and handing the secret over.
-                let used =
-                    ports
-                        .organizations
-                        .get(organization)
-                        .await?
-                        .is_some_and(|organization| {
-                            organization.auth.secret() == facts.reference
-                                && !matches!(organization.status, Status::Removed { .. })
-                        });
-                if used {
-                    let owner = SecretOwner::Organization(organization);
-                    ports.vault.set_owner(facts.reference, owner).await?;
-                } else {
-                    ports.vault.delete(facts.reference).await?;
+        made.push((facts, under_way));
+    }
+    let organizations = ports.organizations.roster().await?.organizations;
+    for (facts, under_way) in made {
+        let user = organizations.iter().find(|organization| {
+            organization.auth.secret() == facts.reference
+                && !matches!(organization.status, Status::Removed { .. })
+        });
+        let removed = organizations.iter().any(|organization| {
+            facts.owner == SecretOwner::Organization(organization.id)
+                && matches!(organization.status, Status::Removed { .. })
+        });
+        match user {
+            Some(user) => {
+                let owner = SecretOwner::Organization(user.id);
+                if facts.owner != owner {
+                    match ports.vault.set_owner(facts.reference, owner).await {
+                        // The organization was removed at this very moment.
+                        Ok(()) | Err(VaultError::NotFound { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
             }
-            Some(AttemptState::Failed { .. }) | None => {
+            None if under_way && !removed => {}
+            None => {
                 ports.vault.delete(facts.reference).await?;
             }
         }

@@ -6,6 +6,7 @@ mod following;
 mod holding;
 mod interleaving;
 mod leaving;
+mod leftovers;
 mod licensing;
 mod managing;
 mod racing;
