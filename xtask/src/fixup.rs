@@ -39,5 +39,5 @@ pub(crate) fn run(root: &Path, snapshots: Snapshots) -> Result<()> {
         step("accept", Cmd::cargo(root).words("insta accept"))?;
     }
     ui::heading("generated files");
-    codegen::run(root, codegen::Mode::Write)
+    codegen::run(root)
 }

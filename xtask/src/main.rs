@@ -33,7 +33,7 @@ cargo xtask COMMAND
   fences                     Check the borders between the crates
   tidy                       Check what every file keeps to
   fixup [--accept-snapshots] Repair what a machine can repair
-  codegen [--check]          Write the generated files that are committed
+  codegen                    Write the generated files that are committed
   bench NAME [ARG...]        Run a benchmark program, such as `listing`
   new-adapter NAME           Start the crate of an adapter for another service
   help                       Show this
@@ -85,15 +85,8 @@ fn run(mut args: Parser) -> Result<ExitCode> {
             fixup::run(&root, snapshots)?;
         }
         "codegen" => {
-            let check = flag(&mut args, "check")?;
-            codegen::run(
-                &root,
-                if check {
-                    codegen::Mode::Check
-                } else {
-                    codegen::Mode::Write
-                },
-            )?;
+            end(args)?;
+            codegen::run(&root)?;
         }
         "bench" => {
             let name = args

@@ -17,6 +17,6 @@ pub(crate) fn check(page: &str, expected: &str) {
     let actual = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         actual == expected,
-        "docs/cli/{page} is not up to date; repeat this test with FORGEHOLD_UPDATE_DOCS=1"
+        "docs/cli/{page} is not up to date; run `cargo xtask codegen`"
     );
 }

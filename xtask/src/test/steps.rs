@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Context, Outcome, context, deny, libtest, tools};
 use crate::command::Cmd;
 use crate::workspace::Workspace;
-use crate::{codegen, demo, fences, tidy, ui};
+use crate::{demo, fences, tidy, ui};
 
 /// One thing to prove.
 #[derive(Debug)]
@@ -109,13 +109,6 @@ pub(super) const STEPS: &[Step] = &[
         quick: true,
         needs: Some("build"),
         run: examples,
-    },
-    Step {
-        name: "codegen",
-        what: "generated files are what they would be if generated now",
-        quick: true,
-        needs: Some("build"),
-        run: |context| Ok(reported(codegen::run(&context.root, codegen::Mode::Check))),
     },
     Step {
         name: "demo",

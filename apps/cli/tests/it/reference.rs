@@ -62,6 +62,6 @@ fn the_reference_is_up_to_date() {
     let actual = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         actual == expected,
-        "docs/cli/reference.md is not up to date; repeat this test with FORGEHOLD_UPDATE_DOCS=1"
+        "docs/cli/reference.md is not up to date; run `cargo xtask codegen`"
     );
 }

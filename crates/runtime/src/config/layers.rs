@@ -331,7 +331,16 @@ fn first_data_dir(sources: &ConfigSources) -> Option<(PathBuf, Origin)> {
 fn read_file(path: &Path, implied: bool) -> Result<Option<String>, ConfigError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if implied && error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // A data directory that is a file is told when it is opened, with what to do.
+        Err(error)
+            if implied
+                && matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+        {
+            Ok(None)
+        }
         Err(source) => Err(ConfigError::Unreadable {
             path: path.to_owned(),
             source,

@@ -5,7 +5,7 @@ use super::keys::{DATA_DIR, KEYS, Key};
 const START: &str = "\
 # Configuration
 
-<!-- Written by the test `the_reference_is_up_to_date` of crates/runtime from its table of settings; run it with FORGEHOLD_WRITE_DOCS=1. -->
+<!-- Written by the test `the_reference_is_up_to_date` of crates/runtime from its table of settings; `cargo xtask codegen` runs it. -->
 
 Every setting has a default, so that none is needed. A setting is taken from the first of these that has it:
 

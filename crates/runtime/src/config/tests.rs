@@ -295,13 +295,13 @@ fn a_file_that_cannot_be_used_is_told() {
 #[test]
 fn the_reference_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
-    if std::env::var_os("FORGEHOLD_WRITE_DOCS").is_some() {
+    if std::env::var_os("FORGEHOLD_UPDATE_DOCS").is_some() {
         fs::write(&path, reference()).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == reference(),
-        "docs/configuration.md is out of date: run `FORGEHOLD_WRITE_DOCS=1 cargo test -p runtime the_reference`"
+        "docs/configuration.md is out of date: run `cargo xtask codegen`"
     );
 }
 
