@@ -97,12 +97,12 @@ impl GitlabConfig {
             extra_roots: Vec::new(),
             proxy: ProxyChoice::default(),
             connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
             max_concurrency: 8,
             page_size: 100,
             max_body: 16 * 1024 * 1024,
-            retry_deadline: Duration::from_secs(180),
-            wait_limit: Duration::from_secs(900),
+            retry_deadline: Duration::from_mins(3),
+            wait_limit: Duration::from_mins(15),
         }
     }
 

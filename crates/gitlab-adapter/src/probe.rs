@@ -37,11 +37,11 @@ pub(crate) async fn probe(transport: &Arc<Transport>, probe: &Probe) -> ProbeRep
     let mut steps = Steps {
         limit: Instant::now() + ALTOGETHER,
         one: transport.config.connect_timeout,
-        steps: Vec::new(),
+        done: Vec::new(),
     };
     // The steps stop at the first that fails; what was found out so far is the report.
     let _ = try_all(transport, probe, &mut steps).await;
-    ProbeReport { steps: steps.steps }
+    ProbeReport { steps: steps.done }
 }
 
 async fn try_all(transport: &Arc<Transport>, probe: &Probe, steps: &mut Steps) -> Option<()> {
@@ -95,7 +95,7 @@ struct Steps {
     limit: Instant,
     /// How long a connection may take to open.
     one: Duration,
-    steps: Vec<ProbeStep>,
+    done: Vec<ProbeStep>,
 }
 
 impl Steps {
@@ -120,7 +120,7 @@ impl Steps {
             Ok(value) => (Ok(words(&value)), Some(value)),
             Err(why) => (Err(why), None),
         };
-        self.steps.push(ProbeStep {
+        self.done.push(ProbeStep {
             kind,
             took: started.elapsed(),
             result: said,
@@ -204,7 +204,8 @@ async fn connect(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
                 why = format!("no connection to {address} ({error}){hint}");
             }
             Err(_) => {
-                why = format!("no connection to {address} in time; a firewall may drop the packets")
+                why =
+                    format!("no connection to {address} in time; a firewall may drop the packets");
             }
         }
     }
@@ -358,9 +359,8 @@ mod tests {
             body: body.as_bytes().to_vec(),
         };
         let said = version(&answer, false);
-        let (text, part) = match (&said, expected) {
-            (Ok(text), Ok(part)) | (Err(text), Err(part)) => (text, part),
-            _ => panic!("{said:?} instead of {expected:?}"),
+        let ((Ok(text), Ok(part)) | (Err(text), Err(part))) = (&said, expected) else {
+            panic!("{said:?} instead of {expected:?}");
         };
         assert!(text.contains(part), "{text}");
     }

@@ -58,7 +58,7 @@ pub(crate) fn unspoken_limit(attempt: u32, rng: &mut impl Rng) -> Duration {
     let base = match attempt {
         0 | 1 => Duration::from_secs(10),
         2 => Duration::from_secs(30),
-        _ => Duration::from_secs(60),
+        _ => Duration::from_mins(1),
     };
     base + jitter(base / 2, rng)
 }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 use super::retry_after::http_date;
 
 /// A window is never believed to be longer: GitLab's own are a minute, its longest endpoint limits ten.
-const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
+const LONGEST_WINDOW: Duration = Duration::from_hours(1);
 
 /// What one answer said about the budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,19 +124,19 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + second, 0).expect("a time")
     }
 
-    fn told(remaining: u64, ends: i64) -> Option<Advertised> {
-        Some(Advertised {
+    fn told(remaining: u64, ends: i64) -> Advertised {
+        Advertised {
             remaining,
             window: 1_800_000_000 + ends,
             ends: at(ends),
-        })
+        }
     }
 
     #[test]
     fn nothing_is_sent_beyond_what_is_left() {
         let budget = Budget::default();
         assert_eq!(budget.take(at(0)), Ok(()));
-        budget.settle(told(2, 60));
+        budget.settle(Some(told(2, 60)));
         assert_eq!(budget.take(at(1)), Ok(()));
         assert_eq!(budget.take(at(1)), Ok(()));
         assert_eq!(budget.take(at(1)), Err(Duration::from_secs(59)));
@@ -149,9 +149,9 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(budget.take(at(0)), Ok(()));
         }
-        budget.settle(told(1, 60));
-        budget.settle(told(9, 60));
-        budget.settle(told(5, 0));
+        budget.settle(Some(told(1, 60)));
+        budget.settle(Some(told(9, 60)));
+        budget.settle(Some(told(5, 0)));
         // Two were under way when the first answer was made; they may already have taken the last one.
         assert_eq!(budget.take(at(1)), Err(Duration::from_secs(59)));
     }
@@ -188,15 +188,15 @@ mod tests {
         ) {
             let budget = Budget::default();
             let (mut now, mut window, mut used) = (0_i64, 60_i64, 0_u64);
-            let mut waiting_answers: Vec<Option<Advertised>> = Vec::new();
+            let mut waiting_answers: Vec<Advertised> = Vec::new();
             // The first answer tells the limit; until then nobody can know.
             prop_assert_eq!(budget.take(at(now)), Ok(()));
             used += 1;
-            budget.settle(told(limit - used, window));
+            budget.settle(Some(told(limit - used, window)));
             for (pass, answer_first) in steps {
                 now += pass;
                 if answer_first && !waiting_answers.is_empty() {
-                    budget.settle(waiting_answers.remove(0));
+                    budget.settle(Some(waiting_answers.remove(0)));
                 }
                 if budget.take(at(now)).is_ok() {
                     if now >= window {
@@ -205,9 +205,9 @@ mod tests {
                         // A window of which nothing is known yet: its first answer comes before more is asked.
                         used += 1;
                         for late in waiting_answers.drain(..) {
-                            budget.settle(late);
+                            budget.settle(Some(late));
                         }
-                        budget.settle(told(limit - used, window));
+                        budget.settle(Some(told(limit - used, window)));
                     } else {
                         used += 1;
                         prop_assert!(used <= limit, "the host would have refused");

@@ -59,7 +59,7 @@ mod tests {
             r#"<http://a/x?page=1>; rel="prev", <http://a/x?page=3>; rel="next", <http://a/x?page=1>; rel="first""#,
             Some("page=3"),
         );
-        check(r#"<http://a/x?page=2>; rel=next"#, Some("page=2"));
+        check(r"<http://a/x?page=2>; rel=next", Some("page=2"));
         check(r#"</x?page=2>; title="a"; REL="last Next""#, Some("page=2"));
         check(
             r#"<http://a/x?a[]=1,2&page=2>; rel="next""#,

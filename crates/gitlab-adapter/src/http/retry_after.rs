@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 /// The most that is believed; whatever is longer is cut to it and then exceeds every sensible limit anyway.
-const MOST: Duration = Duration::from_secs(24 * 3600);
+const MOST: Duration = Duration::from_hours(24);
 
 /// Reads `Retry-After`: seconds or an HTTP date (RFC 9110, section 10.2.3). `None` for anything else.
 ///

@@ -54,10 +54,8 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
                 _ => {}
             }
             // An I/O error hides the error that it wraps from `source`.
-            if let Some(inner) = io.get_ref() {
-                if let Some(found) = hint(inner) {
-                    return Some(found);
-                }
+            if let Some(found) = io.get_ref().and_then(|inner| hint(inner)) {
+                return Some(found);
             }
         }
         if let Some(tls) = error.downcast_ref::<Tls>() {

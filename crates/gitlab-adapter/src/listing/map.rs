@@ -32,12 +32,12 @@ impl GroupMap {
         // Parents first: what happens to a group happens to everything below it.
         groups.sort_by_cached_key(|group| group.full_path.matches('/').count());
         groups
-            .into_iter()
+            .iter()
             .filter_map(|group| self.add_one(group))
             .collect()
     }
 
-    fn add_one(&mut self, group: rest::Group) -> Option<Group> {
+    fn add_one(&mut self, group: &rest::Group) -> Option<Group> {
         let id = GroupId::new(group.id)?;
         let (above, last) = split(&group.full_path);
         let own = without_own_ending(last, group.id);
@@ -165,12 +165,11 @@ pub(crate) fn map(row: Row, groups: &GroupMap, viewer: &Viewer) -> Mapped {
             is_unknown = true;
             Ownership::Owned
         }
-        Some(_) => Ownership::SharedIn,
         None if lower == viewer.login => match viewer.personal {
             PersonalNamespace::Included => Ownership::Owned,
             PersonalNamespace::Excluded => return Mapped::Outside,
         },
-        None => Ownership::SharedIn,
+        Some(_) | None => Ownership::SharedIn,
     };
     let own = without_own_ending(last, row.id);
     let (above, inherited) = place(above, known);

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 
 /// The first number that no host can give.
 pub(crate) const OPEN: u64 = u64::MAX;
-/// A span is worth halving when more pages than this are left of it: each half costs half a page more on average.
-const WORTH_PAGES: u64 = 2;
+/// A span is worth halving when more half pages than this are left of it. A half costs half a page more on average, but that is read
+/// where otherwise nobody would read at all.
+const WORTH_HALF_PAGES: u64 = 3;
 
 /// Numbers a span within its walk.
 pub(crate) type Key = usize;
@@ -66,6 +67,15 @@ pub(crate) struct Hint {
     pub(crate) can_split: bool,
 }
 
+/// How a span that was cut off begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// At its top.
+    Top,
+    /// At this cursor.
+    At(String),
+}
+
 /// How a page changed its span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -78,12 +88,10 @@ pub(crate) struct Step {
 /// What a page was.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// The ids of its rows, the first and the last; `None` for an empty page.
-    pub(crate) ids: Option<(u64, u64)>,
-    /// How many rows it had.
-    pub(crate) rows: u64,
-    /// Whether the host has more, with its cursor where it uses some.
-    pub(crate) next: Option<Option<String>>,
+    /// The ids of its rows, falling.
+    pub(crate) ids: Vec<u64>,
+    /// Where the host goes on; `None` at the end.
+    pub(crate) next: Option<String>,
     /// The id in that cursor, where it can be read.
     pub(crate) cursor_id: Option<u64>,
 }
@@ -159,16 +167,18 @@ impl Ranges {
             span.streak = 0;
         }
         let keep_from = span.low;
+        // What lies below is counted by the span that it belongs to.
+        let kept = seen.ids.partition_point(|&id| id >= keep_from) as u64;
         if let Some(hint) = self.hints.get_mut(&span.lane) {
-            hint.rows = hint.rows.map(|rows| rows.saturating_sub(seen.rows));
+            hint.rows = hint.rows.map(|rows| rows.saturating_sub(kept));
         }
-        if let Some((first, last)) = seen.ids {
+        if let (Some(&first), Some(&last)) = (seen.ids.first(), seen.ids.last()) {
             let from = if span.top == OPEN {
                 first.saturating_add(1)
             } else {
                 span.top
             };
-            span.read.0 += seen.rows;
+            span.read.0 += seen.ids.len() as u64;
             span.read.1 += from.saturating_sub(last).max(1);
             span.top = last;
         } else if let Some(id) = seen.cursor_id {
@@ -177,7 +187,7 @@ impl Ranges {
         let mut is_done = span.top <= span.low;
         match &seen.next {
             None => is_done = true,
-            Some(cursor) => span.cursor.clone_from(cursor),
+            Some(_) => span.cursor.clone_from(&seen.next),
         }
         if is_done {
             self.spans.remove(&key);
@@ -189,7 +199,7 @@ impl Ranges {
     pub(crate) fn split_until(
         &mut self,
         wanted: usize,
-        make: impl Fn(usize, u64) -> Option<Option<String>>,
+        make: impl Fn(usize, u64) -> Option<Start>,
     ) {
         while self.idle() < wanted {
             let candidate = self
@@ -201,8 +211,10 @@ impl Ranges {
             let Some(span) = self.spans.get_mut(&key) else {
                 return;
             };
-            let Some(cursor) = make(span.lane, cut.at) else {
-                return;
+            let cursor = match make(span.lane, cut.at) {
+                Some(Start::At(cursor)) => Some(cursor),
+                Some(Start::Top) => None,
+                None => return,
             };
             let lower = Span {
                 low: span.low,
@@ -237,14 +249,15 @@ impl Ranges {
             estimate(width, (rows, open.max(1)))
         });
         let rows = match (own, shared) {
-            (Some(own), Some(shared)) => own.midpoint(shared),
+            // What is left is known; where it lies is not. A clump that the span has not come to yet must not be left to one reader.
+            (Some(own), Some(shared)) => own.max(shared),
             (Some(rows), None) | (None, Some(rows)) => rows,
             (None, None) => return None,
         };
         // The page that is under way takes its share before the cut.
         let taken = if span.is_busy { page.min(rows) } else { 0 };
         let rest = rows - taken;
-        if rest < WORTH_PAGES * page {
+        if 2 * rest < WORTH_HALF_PAGES * page {
             return None;
         }
         let reach = width
@@ -294,7 +307,7 @@ mod tests {
         let mut under_way: Vec<(Key, Span)> = Vec::new();
         let mut picks = picks.iter().cycle();
         loop {
-            ranges.split_until(workers - under_way.len(), |_, _| Some(None));
+            ranges.split_until(workers - under_way.len(), |_, _| Some(Start::Top));
             while under_way.len() < workers
                 && let Some(taken) = ranges.take()
             {
@@ -315,9 +328,8 @@ mod tests {
             let last = rows.last().copied();
             let more = last.is_some_and(|last| ids.range(..last).next().is_some());
             let seen_page = Seen {
-                ids: rows.first().copied().zip(last),
-                rows: rows.len() as u64,
-                next: more.then_some(None),
+                ids: rows.clone(),
+                next: more.then(|| "next".to_owned()),
                 cursor_id: None,
             };
             if pages == 1 {
@@ -364,7 +376,7 @@ mod tests {
                 id
             })
             .collect();
-        for (ids, most) in [(even, 116), (months, 116), (clumped, 126)] {
+        for (ids, most) in [(even, 120), (months, 120), (clumped, 140)] {
             let (_, pages) = read(&ids, 16, 100, &[0]);
             assert!(pages <= most, "{pages} pages for 100 pages of rows");
         }
@@ -380,9 +392,8 @@ mod tests {
         assert_eq!(size(&ranges), 25);
         for last in (1..=8).rev() {
             let seen = Seen {
-                ids: Some((last * 10 + 9, last * 10)),
-                rows: 2,
-                next: Some(None),
+                ids: vec![last * 10 + 9, last * 10],
+                next: Some("next".to_owned()),
                 cursor_id: None,
             };
             ranges.advance(key, &seen, 100).expect("the span is there");

@@ -54,7 +54,7 @@ impl From<rest::Project> for Row {
             is_archived: project.archived.unwrap_or(false),
             is_marked: project.marked_for_deletion_on.is_some(),
             // Its absence may also mean that the source may not be seen.
-            fork: project.forked_from_project.map(|_| true),
+            fork: project.source.map(|_| true),
             default_branch: project.default_branch,
             topics: project.topics,
             created_at: whole_seconds(project.created_at),

@@ -138,7 +138,7 @@ fn from_connection(connection: Connection) -> Result<Page, Failure> {
                 "a page with more behind it, but no cursor".to_owned(),
             ));
         }
-        (true, Some(cursor)) => Some(Some(cursor.clone())),
+        (true, Some(cursor)) => Some(cursor.clone()),
         (false, _) => None,
     };
     // A page is cut first and cleared of what may not be seen then: it may be short, or empty, and still not be the last one.
@@ -150,8 +150,7 @@ fn from_connection(connection: Connection) -> Result<Page, Failure> {
         .collect();
     Ok(Page {
         seen: Seen {
-            ids: ends(&rows),
-            rows: rows.len() as u64,
+            ids: rows.iter().map(|row| row.id).collect(),
             next,
             cursor_id: cursor.as_deref().and_then(Shape::id_of),
         },
@@ -162,25 +161,18 @@ fn from_connection(connection: Connection) -> Result<Page, Failure> {
 
 async fn keyset(api: &Api, ask: &Ask, patience: Patience) -> Result<Page, Failure> {
     let span = &ask.span;
-    let call = match &span.cursor {
-        Some(query) => match ask.lane.rest("desc") {
-            Call::Get { path, .. } => Call::Get {
-                path,
-                query: with_page_size(query, span.size),
-            },
-            call @ Call::Graphql { .. } => call,
+    let call = match (&span.cursor, ask.lane.rest("desc")) {
+        (Some(query), Call::Get { path, .. }) => Call::Get {
+            path,
+            query: with_page_size(query, span.size),
         },
-        None => {
-            let mut call = ask
-                .lane
-                .rest("desc")
+        (_, first) => {
+            // No lower bound: a page that reaches beyond the span ends it, where a bounded one would need an empty page to do so.
+            let mut call = first
                 .with("pagination", "keyset")
                 .with("per_page", span.size);
             if span.top != OPEN {
                 call = call.with("id_before", span.top);
-            }
-            if span.low > 1 {
-                call = call.with("id_after", span.low - 1);
             }
             call
         }
@@ -189,9 +181,8 @@ async fn keyset(api: &Api, ask: &Ask, patience: Patience) -> Result<Page, Failur
     let rows: Vec<Row> = projects.into_iter().map(Row::from).collect();
     Ok(Page {
         seen: Seen {
-            ids: ends(&rows),
-            rows: rows.len() as u64,
-            next: answer.header("link").and_then(next_query).map(Some),
+            ids: rows.iter().map(|row| row.id).collect(),
+            next: answer.header("link").and_then(next_query),
             cursor_id: None,
         },
         rows,
@@ -209,12 +200,6 @@ fn with_page_size(query: &str, size: u32) -> String {
         .finish()
 }
 
-fn ends(rows: &[Row]) -> Option<(u64, u64)> {
-    rows.first()
-        .map(|row| row.id)
-        .zip(rows.last().map(|row| row.id))
-}
-
 /// A page must lie below where its span stands, in falling order, and go on from page to page: else whatever is built on it is wrong.
 fn check(ask: &Ask, page: Page) -> Result<Page, Failure> {
     let span = &ask.span;
@@ -224,7 +209,7 @@ fn check(ask: &Ask, page: Page) -> Result<Page, Failure> {
         .all(|pair| matches!(pair, [a, b] if a.id > b.id));
     let below = span.top == OPEN || page.rows.first().is_none_or(|row| row.id < span.top);
     let moves = match &page.seen.next {
-        Some(cursor) => !page.rows.is_empty() || (cursor.is_some() && *cursor != span.cursor),
+        Some(_) => !page.rows.is_empty() || page.seen.next != span.cursor,
         None => true,
     };
     if falls && below && moves {

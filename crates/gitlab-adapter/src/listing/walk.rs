@@ -4,7 +4,7 @@ use tokio::task::JoinSet;
 
 use super::cursor::Shape;
 use super::lane::{Count, Lane};
-use super::ranges::{Hint, Key, Ranges, Span};
+use super::ranges::{Hint, Key, Ranges, Span, Start};
 use super::sink::Sink;
 use super::source::{Ask, LEAST, Page, Way, read};
 use crate::failure::Failure;
@@ -121,10 +121,10 @@ impl Walk<'_> {
         let (way, shapes) = (self.way, &self.shapes);
         self.ranges
             .split_until(free * self.width, |lane, at| match way {
-                Way::Keyset => Some(None),
+                Way::Keyset => Some(Start::Top),
                 Way::Graphql => {
                     let shape = shapes.get(lane)?.as_ref()?;
-                    Some(Some(shape.below(at)))
+                    Some(Start::At(shape.below(at)))
                 }
             });
         for left in (1..=free).rev() {
@@ -232,7 +232,7 @@ impl Walk<'_> {
         };
         if self.way == Way::Graphql
             && is_unlearnt
-            && let (Some((_, last)), Some(Some(cursor))) = (seen.ids, &seen.next)
+            && let (Some(&last), Some(cursor)) = (seen.ids.last(), &seen.next)
             && let Some(shape) = Shape::learn(cursor, last)
             && let Some(slot) = self.shapes.get_mut(lane)
         {

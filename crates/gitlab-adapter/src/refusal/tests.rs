@@ -110,6 +110,13 @@ fn graphql_leaves_the_judgement_to_rest() {
     ));
 }
 
+#[derive(Deserialize)]
+struct Recorded {
+    status: u16,
+    #[serde(default)]
+    body: Value,
+}
+
 /// The recorded answers of GitLab (its documentation and source), where they are at hand.
 #[test]
 fn recorded_errors_are_understood() {
@@ -122,12 +129,6 @@ fn recorded_errors_are_understood() {
         println!("not run: FORGEHOLD_GITLAB_DATA is not set");
         return;
     };
-    #[derive(Deserialize)]
-    struct Recorded {
-        status: u16,
-        #[serde(default)]
-        body: Value,
-    }
     let folder = std::path::Path::new(&folder).join("docs-examples/errors");
     let read = |name: &str| {
         let text = std::fs::read(folder.join(name)).expect("the sample is there");

@@ -78,8 +78,8 @@ pub(crate) struct Project {
     #[serde(default)]
     pub(crate) last_activity_at: Option<DateTime<Utc>>,
     /// Absent where the project is no fork, and where its source may not be seen.
-    #[serde(default)]
-    pub(crate) forked_from_project: Option<serde::de::IgnoredAny>,
+    #[serde(default, rename = "forked_from_project")]
+    pub(crate) source: Option<serde::de::IgnoredAny>,
 }
 
 /// Where a project stands.

@@ -232,7 +232,7 @@ pub(crate) fn described_group(group: &Group) -> (u64, String) {
         parent,
         ..
     } = group;
-    let parent = parent.map(|parent| parent.get());
+    let parent = parent.map(org_core::ids::GroupId::get);
     (
         group.id.get(),
         format!("{full_path} {name} {visibility} {lifecycle} {parent:?}"),

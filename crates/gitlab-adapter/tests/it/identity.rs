@@ -21,8 +21,10 @@ async fn identify(token: TokenSpec) -> Result<Identity, HostError> {
 
 fn table(identity: &Identity) -> String {
     let rows = identity.capabilities.0.iter();
-    rows.map(|(capability, grant)| format!("{capability}: {grant}\n"))
-        .collect()
+    let rows: Vec<String> = rows
+        .map(|(capability, grant)| format!("{capability}: {grant}"))
+        .collect();
+    rows.join("\n")
 }
 
 #[tokio::test]
