@@ -8,7 +8,7 @@ mod health;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::{BoxFuture, Either, FutureExt, Shared, select};
 
 use crate::event::{Actor, Event, Subject};
@@ -87,8 +87,12 @@ pub async fn synchronize(
         Claim::Busy { run, lease_until } => return Ok(SyncAnswer::Busy { run, lease_until }),
         Claim::Started(run) => run,
     };
-    // From here on the schedule goes on, whatever becomes of this run.
-    plan_next_run(ports, &organization, now).await?;
+    // Should this program die, the organization is due again when its lease ends.
+    let if_it_dies = Some(request.lease_until);
+    ports
+        .organizations
+        .set_next_run(organization.id, if_it_dies)
+        .await?;
 
     let work = body::run(ports, &run, stop, progress).boxed();
     let work = keep_lease(ports, &run, options, work).await;
@@ -96,32 +100,40 @@ pub async fn synchronize(
         Ok(ended) => ended,
         Err(failure) => fail(ports, &run, failure).await?,
     };
+    plan_next_run(ports, &organization, if_it_dies, now).await?;
     Ok(SyncAnswer::Ran {
         follow_up: ended.follow_up,
         run: ended.run,
     })
 }
 
-/// Says when the schedule fires next. Whoever changes the schedule at the same moment says so too, so the record is looked at once more.
+/// Says when the schedule fires next, unless somebody said so while the run was under way.
+///
+/// Who changes the organization at this very moment wants another sync more often than not, so that one is due at once.
 async fn plan_next_run(
     ports: &Ports,
     organization: &Organization,
+    planned: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<(), UseCaseError> {
     let id = organization.id;
-    let mut planned = None;
-    for _ in 0..STALE_RETRIES {
-        let organization = load(ports, id).await?;
-        if planned == Some(organization.version) {
-            return Ok(());
-        }
-        let next = organization
-            .status
-            .is_scheduled()
-            .then(|| organization.settings.schedule.next_after(id, now))
-            .flatten();
-        ports.organizations.set_next_run(id, next).await?;
-        planned = Some(organization.version);
+    let before = load(ports, id).await?;
+    if ports.organizations.next_run(id).await? != planned.map(|at| at.trunc_subsecs(6)) {
+        return Ok(());
+    }
+    let schedule = &before.settings.schedule;
+    let next = if before.status.is_scheduled() {
+        schedule.next_after(id, now)
+    } else {
+        None
+    };
+    ports.organizations.set_next_run(id, next).await?;
+    let after = load(ports, id).await?;
+    if after.version != before.version && after.status.is_scheduled() {
+        ports
+            .organizations
+            .set_next_run(id, Some(ports.clock.now()))
+            .await?;
     }
     Ok(())
 }

@@ -322,3 +322,31 @@ fn what_is_made_after_a_partial_first_sync_is_new() {
     assert_snapshot!(second.counts, @"46 seen, 21 added, 1 licensed");
     assert_eq!(second.state_word(), "partial");
 }
+
+#[test]
+fn what_a_dead_program_left_is_due_when_its_lease_ends() {
+    let bench = TestBench::new(world(50));
+    let organization = connected(&bench);
+    let ports = bench.ports();
+    bench.host.at_page(2, PageFault::Hang);
+    let options = options(1);
+    let trigger = Trigger::Connect;
+    let mut dies = synchronize(
+        &ports,
+        organization.id,
+        trigger,
+        &options,
+        never(),
+        &NoProgress,
+    )
+    .boxed();
+    assert!((&mut dies).now_or_never().is_none(), "it hangs at page 2");
+    drop(dies);
+    bench.host.release();
+    let due = || block_on(ports.organizations.due(bench.now(), 10)).expect("the store answers");
+    assert_eq!(due(), [], "its lease still holds");
+    bench.clock.advance(TimeDelta::seconds(60));
+    assert_eq!(due(), [organization.id]);
+    assert_eq!(sync(&bench, &organization).state_word(), "complete");
+    assert_eq!(due(), [], "the schedule goes on");
+}
