@@ -73,6 +73,10 @@ impl GroupMap {
         })
     }
 
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.by_id.keys().copied().collect()
+    }
+
     pub(crate) fn has(&self, id: u64) -> bool {
         self.by_id.contains_key(&id)
     }
@@ -134,6 +138,15 @@ pub(crate) struct Viewer {
     pub(crate) login: String,
     /// Whether that namespace belongs to the scope.
     pub(crate) personal: PersonalNamespace,
+}
+
+/// Whether a project of somebody else is shared into a group of the scope.
+pub(crate) fn is_shared_in(row: &Row, groups: &GroupMap) -> bool {
+    let is_foreign = match row.home {
+        Home::Group(group) => !groups.has(group),
+        Home::Person => true,
+    };
+    is_foreign && row.shared_with.iter().any(|group| groups.has(*group))
 }
 
 /// A project in the words of the domain.
@@ -226,6 +239,7 @@ mod tests {
             topics: Vec::new(),
             created_at: DateTime::UNIX_EPOCH,
             last_activity_at: None,
+            shared_with: Vec::new(),
         }
     }
 

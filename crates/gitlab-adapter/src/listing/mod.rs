@@ -47,6 +47,9 @@ use walk::{Unread, walk};
 /// So many pages may wait for their reader.
 const AHEAD: usize = 8;
 
+/// So many groups are always asked one by one for what is shared into them.
+const FEW_GROUPS: u64 = 24;
+
 const ACTION: &str = "listing groups and repositories";
 
 /// The group at a path, as the domain says it.
@@ -113,7 +116,7 @@ impl Listing {
 
     async fn run(mut self) -> Result<Vec<MissingPart>, Failure> {
         let api = self.api.clone();
-        let (mut lanes, mut shared_into) = (Vec::new(), Vec::new());
+        let mut lanes = Vec::new();
         let groups = match &self.scope.groups {
             GroupScope::All => {
                 lanes.push(Lane::membership());
@@ -126,7 +129,6 @@ impl Listing {
                 self.missing.extend(missing);
                 for group in &found {
                     lanes.push(Lane::group(group.id, &group.full_path));
-                    shared_into.push((group.id, group.full_path.clone()));
                 }
                 if self.scope.personal == PersonalNamespace::Included {
                     lanes.push(Lane::personal(account.id));
@@ -147,8 +149,9 @@ impl Listing {
             lanes,
         };
         self.read(&mut reading, &mut sink).await?;
-        self.read_shared(reading.lanes.len(), &shared_into, &mut sink)
-            .await?;
+        if self.scope.groups != GroupScope::All {
+            self.read_shared(&mut reading, &mut sink).await?;
+        }
         if let Some(why) = sink.groups_missing.take() {
             self.miss("some groups", why);
         }
@@ -252,23 +255,77 @@ impl Listing {
     }
 
     /// What strangers shared into the chosen groups. In the scope of all groups it comes with everything else.
-    async fn read_shared(
+    ///
+    /// A listing of a group has what is shared into that very group, but not what is shared into the groups below it. So either each group
+    /// is asked, or everything that the account sees is looked through, whichever is fewer requests.
+    async fn read_shared(&mut self, reading: &mut Reading, sink: &mut Sink) -> Result<(), Failure> {
+        let groups = sink.groups.ids();
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let n = reading.lanes.len();
+        let everything = Lane {
+            what: "repositories shared into the chosen groups".to_owned(),
+            kind: Kind::Membership,
+        };
+        let count = everything.count(&self.api, None).await.unwrap_or_default();
+        let size = self.api.page_size();
+        let pages = count.rows.map_or(u64::MAX, |rows| rows / u64::from(size));
+        if groups.len() as u64 <= pages.max(FEW_GROUPS) {
+            return self
+                .read_shared_by_group(n, &everything.what, &groups, sink)
+                .await;
+        }
+        sink.shared_lane = Some(n);
+        reading.lanes.push(everything);
+        reading.counts.push(Some(count));
+        reading.is_doubtful.push(false);
+        let Reading { lanes, counts, .. } = reading;
+        let spans = vec![Span::whole(n, size)];
+        let unread = walk(&self.api, Way::Keyset, lanes, counts, spans, sink).await?;
+        if let (Some(unread), Some(lane), Some(doubt)) =
+            (unread.first(), lanes.get(n), reading.is_doubtful.get_mut(n))
+        {
+            *doubt = true;
+            self.miss(lane.what.clone(), unread.why.words());
+        }
+        Ok(())
+    }
+
+    async fn read_shared_by_group(
         &mut self,
-        lane: usize,
-        groups: &[(u64, Box<str>)],
+        n: usize,
+        what: &str,
+        groups: &[u64],
         sink: &mut Sink,
     ) -> Result<(), Failure> {
-        for (id, path) in groups {
-            let call = Call::get(format!("/groups/{id}/projects/shared"))
-                .with("order_by", "id")
-                .with("sort", "asc");
-            let why = match self.read_pages(lane, &call, sink).await {
-                Ok(None) => continue,
-                Ok(Some(doubt)) => doubt,
-                Err(failure) if failure.ends_everything() => return Err(failure),
-                Err(failure) => failure.words(),
-            };
-            self.miss(format!("repositories shared into {path}"), why);
+        for batch in groups.chunks(self.api.max_concurrency()) {
+            let asked = batch.iter().map(async |id| {
+                let call = Call::get(format!("/groups/{id}/projects/shared"))
+                    .with("order_by", "id")
+                    .with("sort", "asc");
+                let rows = Mutex::new(Vec::new());
+                let id = |project: &rest::Project| project.id;
+                let doubt = offset::read_all(&self.api, &call, id, async |page: Vec<_>| {
+                    rows.lock().await.extend(page.into_iter().map(Row::from));
+                    Ok(())
+                })
+                .await;
+                (rows.into_inner(), doubt)
+            });
+            for (rows, doubt) in futures_util::future::join_all(asked).await {
+                if !rows.is_empty() {
+                    sink.push(n, rows).await?;
+                }
+                let why = match doubt {
+                    // A group that vanished meanwhile took along what was shared into it.
+                    Ok(None) | Err(Failure::Missing(_)) => continue,
+                    Ok(Some(doubt)) => doubt,
+                    Err(failure) if failure.ends_everything() => return Err(failure),
+                    Err(failure) => failure.words(),
+                };
+                self.miss(what, why);
+            }
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(crate) struct Row {
     pub(crate) topics: Vec<Box<str>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) last_activity_at: Option<DateTime<Utc>>,
+    /// The groups that were invited, where that was told.
+    pub(crate) shared_with: Vec<u64>,
 }
 
 /// What is not told is nobody's business.
@@ -59,6 +61,11 @@ impl From<rest::Project> for Row {
             topics: project.topics,
             created_at: whole_seconds(project.created_at),
             last_activity_at: project.last_activity_at.map(whole_seconds),
+            shared_with: project
+                .shared_with_groups
+                .into_iter()
+                .map(|group| group.id)
+                .collect(),
         }
     }
 }
@@ -81,6 +88,7 @@ impl From<graphql::Project> for Row {
             topics: project.topics.unwrap_or_default(),
             created_at: whole_seconds(project.created_at),
             last_activity_at: project.last_activity_at.map(whole_seconds),
+            shared_with: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::groups::GroupsRead;
-use super::map::{GroupMap, Mapped, Viewer, map};
+use super::map::{GroupMap, Mapped, Viewer, is_shared_in, map};
 use super::row::Row;
 use crate::failure::Failure;
 
@@ -44,6 +44,8 @@ pub(crate) struct Sink {
     seen: Vec<Vec<u64>>,
     /// Groups of the scope that the list did not have, with the path of a repository in each.
     pub(crate) unknown: BTreeMap<u64, Box<str>>,
+    /// The lane of which only what is shared into the scope counts.
+    pub(crate) shared_lane: Option<usize>,
 }
 
 impl Sink {
@@ -67,6 +69,7 @@ impl Sink {
             groups_missing: None,
             seen: Vec::new(),
             unknown: BTreeMap::new(),
+            shared_lane: None,
         }
     }
 
@@ -133,7 +136,11 @@ impl Sink {
             seen.extend(rows.iter().map(|row| row.id));
         }
         let mut repositories = Vec::with_capacity(rows.len());
+        let is_scan = self.shared_lane == Some(lane);
         for row in rows {
+            if is_scan && !is_shared_in(&row, &self.groups) {
+                continue;
+            }
             match map(row, &self.groups, &self.viewer) {
                 Mapped::Listed(repository) => repositories.push(repository),
                 Mapped::GroupUnknown(repository, group) => {

@@ -80,6 +80,16 @@ pub(crate) struct Project {
     /// Absent where the project is no fork, and where its source may not be seen.
     #[serde(default, rename = "forked_from_project")]
     pub(crate) source: Option<serde::de::IgnoredAny>,
+    /// The groups that were invited, as far as they may be seen.
+    #[serde(default)]
+    pub(crate) shared_with_groups: Vec<Invited>,
+}
+
+/// A group that was invited into a project.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Invited {
+    #[serde(rename = "group_id")]
+    pub(crate) id: u64,
 }
 
 /// Where a project stands.

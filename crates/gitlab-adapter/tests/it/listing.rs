@@ -17,7 +17,7 @@ async fn everything_is_listed_by_graphql() {
     assert!(stats.max_concurrency <= 8, "{}", stats.max_concurrency);
     // 735 rows are 8 pages; two travel in one request, and cutting costs some.
     let graphql = stats.by_endpoint.get("POST /api/graphql").copied();
-    assert!(graphql.is_some_and(|requests| requests <= 14), "{stats:?}");
+    assert!(graphql.is_some_and(|requests| requests <= 16), "{stats:?}");
 }
 
 #[tokio::test]
@@ -501,4 +501,48 @@ async fn a_group_that_the_list_lacks_is_asked_for() {
         "{}",
         outcome.listing.groups.len()
     );
+}
+
+#[tokio::test]
+async fn what_is_shared_into_the_depth_of_a_chosen_group_comes_too() {
+    // Few groups are asked one by one; where they are many, everything is looked through instead.
+    for (groups, one_by_one) in [(12, true), (60, false)] {
+        let spec = WorldSpec::new(8)
+            .groups(groups)
+            .projects(90)
+            .roots(1)
+            .foreign(9);
+        let mut world = World::generate(&spec);
+        let deep = world
+            .groups()
+            .filter(|g| g.parent.is_some())
+            .map(|g| g.id)
+            .last();
+        let foreign: Vec<_> = world
+            .projects()
+            .filter(|project| world.project_full_path(project).starts_with("strangers/"))
+            .map(|project| project.id)
+            .take(2)
+            .collect();
+        for id in &foreign {
+            let deep = deep.expect("a subgroup");
+            world
+                .share_project(*id, deep, Role::Reporter)
+                .expect("both are there");
+        }
+        let scene = Scene::with(builder().world(world), config()).await;
+        let scope = chosen(&["acme"], PersonalNamespace::Excluded);
+        let outcome = scene.list(&scope).await.expect("it works");
+        assert_eq!(outcome.listing.missing, []);
+        let shared = outcome.listing.repositories.iter();
+        let shared: Vec<_> = shared
+            .filter(|r| r.ownership == Ownership::SharedIn)
+            .collect();
+        assert_eq!(shared.len(), 2);
+        let asked = scene.sim.requests();
+        let asked = asked
+            .iter()
+            .any(|request| request.path.ends_with("/projects/shared"));
+        assert_eq!(asked, one_by_one);
+    }
 }
