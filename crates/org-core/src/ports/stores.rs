@@ -377,6 +377,9 @@ pub struct Applied {
 #[async_trait]
 pub trait SyncStore: Send + Sync {
     /// Starts a run, or asks for one more after the one that is under way. [`StoreError::NotFound`] for an unknown organization.
+    ///
+    /// The schedule never asks: its wish stays in the next run until somebody starts one, so that of two programs that see the same tick the
+    /// slower one has nothing left to do.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError>;
 
     /// Holds a run for longer. [`StoreError::Fenced`] once it is somebody else's or has ended.

@@ -3,7 +3,7 @@
 use org_core::event::{Actor, Event, Subject};
 use org_core::ids::SyncId;
 use org_core::ports::{Claim, ClaimRequest, StoreError};
-use org_core::sync::{Counts, RunState, SyncRun};
+use org_core::sync::{Counts, RunState, SyncRun, Trigger};
 use uuid::Uuid;
 
 use super::read;
@@ -34,7 +34,10 @@ pub(super) async fn claim(
             .await?
             .ok_or_else(|| cells.unreadable("lease_sync", format!("there is no run {sync}")))?;
         if lease_until > request.now {
-            ask_for_one_more(tx, request).await?;
+            // What the schedule wants is kept by its next run, which nobody moves but who starts one.
+            if request.trigger != Trigger::Schedule {
+                ask_for_one_more(tx, request).await?;
+            }
             return Ok(Claim::Busy { run, lease_until });
         }
         abandon(tx, request, &run).await?;

@@ -14,7 +14,7 @@ use crate::license::pool::SeatPlan;
 use crate::organization::Organization;
 use crate::ports::{Applied, Claim, ClaimRequest, Page, RunEnd, StoreError, SyncStore};
 use crate::sync::plan::SyncPlan;
-use crate::sync::run::{Counts, HeldDecision, RunOutcome, RunState, SyncRun};
+use crate::sync::run::{Counts, HeldDecision, RunOutcome, RunState, SyncRun, Trigger};
 
 const STEP: &str = "ending a sync";
 
@@ -91,7 +91,9 @@ impl SyncStore for MemoryStore {
             let row = draft.state.row_mut(request.organization)?;
             if let Some(lease) = row.lease {
                 if lease.until > request.now {
-                    row.requested.get_or_insert(request.now.kept());
+                    if request.trigger != Trigger::Schedule {
+                        row.requested.get_or_insert(request.now.kept());
+                    }
                     let run = draft.state.run_mut(lease.sync);
                     let run = run.ok_or_else(|| misuse("claiming", "a lease without a run"))?;
                     return Ok(Claim::Busy {
