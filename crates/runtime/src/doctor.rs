@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
 use org_core::host::HostUrl;
@@ -9,6 +10,7 @@ use org_core::organization::{Organization, Status};
 use org_core::ports::Probe;
 
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::open::Runtime;
 
 /// How something is.
@@ -53,8 +55,13 @@ impl Finding {
 
 /// Looks at everything, and goes on after what is broken.
 pub async fn examine(config: &Config) -> Vec<Finding> {
+    examine_in(config, Environment::of_machine()).await
+}
+
+/// The same with another time, other waiting or other ids than those of the machine.
+pub async fn examine_in(config: &Config, environment: Environment) -> Vec<Finding> {
     let mut findings = vec![data_directory(config)];
-    let runtime = match Runtime::open(config).await {
+    let runtime = match Runtime::open_in(config, environment).await {
         Ok(runtime) => runtime,
         Err(error) => {
             findings.push(
@@ -75,14 +82,28 @@ fn data_directory(config: &Config) -> Finding {
     let what = "data directory";
     let path = config.data_dir.display();
     match fs::metadata(&config.data_dir) {
-        Err(_) => Finding::new(
-            what,
-            State::Good,
-            format!("{path} is made at the first use"),
-        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if fs::symlink_metadata(&config.data_dir).is_ok() {
+                Finding::new(what, State::Problem, format!("{path} is a link to nowhere")).next(
+                    "make the directory that it points at, or choose another one with --data-dir",
+                )
+            } else {
+                Finding::new(
+                    what,
+                    State::Good,
+                    format!("{path} is made at the first use"),
+                )
+            }
+        }
+        Err(error) => Finding::new(what, State::Problem, format!("{path}: {error}"))
+            .next("choose another one with --data-dir or make it yours"),
+        Ok(metadata) if !metadata.is_dir() => {
+            Finding::new(what, State::Problem, format!("{path} is not a directory"))
+                .next("choose another one with --data-dir")
+        }
         Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
             Finding::new(what, State::Warning, format!("others may look into {path}"))
-                .next(format!("chmod 700 {path}"))
+                .next(format!("chmod 700 {}", word(&path.to_string())))
         }
         Ok(_) => Finding::new(what, State::Good, path.to_string()),
     }
@@ -170,22 +191,18 @@ async fn reachability(runtime: &Runtime, host: &HostUrl) -> Finding {
         })
         .await;
     let what = format!("host {host}");
-    match report.failure() {
-        Some(step) => {
-            let detail = step.result.clone().err().unwrap_or_default();
-            let detail = format!("{}: {detail}", step.kind.as_str());
-            Finding::new(what, State::Problem, detail)
-                .next("check the address, the network and the host")
-        }
-        None => {
-            let steps: Vec<String> = report
-                .steps
-                .iter()
-                .map(|step| format!("{} {} ms", step.kind.as_str(), step.took.as_millis()))
-                .collect();
-            Finding::new(what, State::Good, steps.join(", "))
-        }
+    if let Some(step) = report.failure() {
+        let detail = step.result.clone().err().unwrap_or_default();
+        let detail = format!("{}: {detail}", step.kind.as_str());
+        return Finding::new(what, State::Problem, detail)
+            .next("check the address, the network and the host");
     }
+    let steps: Vec<String> = report
+        .steps
+        .iter()
+        .map(|step| format!("{} {} ms", step.kind.as_str(), step.took.as_millis()))
+        .collect();
+    Finding::new(what, State::Good, steps.join(", "))
 }
 
 fn health(runtime: &Runtime, organization: &Organization) -> Finding {
@@ -194,14 +211,20 @@ fn health(runtime: &Runtime, organization: &Organization) -> Finding {
         Status::ActionRequired(reason) => {
             Finding::new(what, State::Problem, reason.explain()).next(reason.next_step())
         }
-        Status::Paused => Finding::new(what, State::Warning, "paused")
-            .next(format!("forgehold org resume {}", organization.name)),
+        Status::Paused => Finding::new(what, State::Warning, "paused").next(format!(
+            "forgehold org resume {}",
+            word(organization.name.as_str())
+        )),
         Status::Connected | Status::Removed { .. } => {
             let now = runtime.ports().clock.now();
             let token = organization.auth.token();
             match (token.days_left(now), token.notice_due(now)) {
                 (Some(days), Some(_)) => {
-                    let detail = format!("its access token stops working in {days} days");
+                    let detail = match days {
+                        0 => "its access token has stopped working".to_owned(),
+                        1 => "its access token stops working in 1 day".to_owned(),
+                        _ => format!("its access token stops working in {days} days"),
+                    };
                     Finding::new(what, State::Warning, detail)
                         .next("make a new token and reconnect")
                 }
@@ -213,5 +236,31 @@ fn health(runtime: &Runtime, organization: &Organization) -> Finding {
                 (None, _) => Finding::new(what, State::Good, "connected; token without expiry"),
             }
         }
+    }
+}
+
+/// A text as one word of a command line, to be copied into a shell.
+fn word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./@:+,=%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn commands_can_be_copied() {
+        let check = |text: &str, expected: &str| assert_eq!(word(text), expected);
+        check("alice@gitlab.com", "alice@gitlab.com");
+        check("/var/lib/forgehold", "/var/lib/forgehold");
+        check("Acme Inc", "'Acme Inc'");
+        check("Ann's", r"'Ann'\''s'");
+        check("$(reboot)", "'$(reboot)'");
+        check("", "''");
     }
 }

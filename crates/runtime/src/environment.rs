@@ -1,11 +1,41 @@
 //! The real time, real waiting and real ids: the one place of the programs that asks for them.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use org_core::ports::{Clock, IdSource, Timer};
 use uuid::Uuid;
+
+/// What an installation takes from its machine: the time, waiting and new ids.
+#[derive(Clone)]
+pub struct Environment {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Waiting.
+    pub timer: Arc<dyn Timer>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl Environment {
+    /// That of the machine.
+    pub fn of_machine() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            timer: Arc::new(TokioTimer),
+            ids: Arc::new(UuidSource),
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
 
 /// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gitlab_adapter::{GitlabConfig, GitlabHost};
 use org_core::ids::ProcessId;
-use org_core::ports::{Clock, IdSource, Ports, StoreError, Timer, VaultError};
+use org_core::ports::{Clock, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,7 +19,7 @@ use vault_adapter::{EmbeddedVault, EmbeddedVaultOptions, KeySource};
 
 use crate::config::{Config, ProxyConfig, VaultKey};
 use crate::entitlements::ConfiguredSeats;
-use crate::environment::{SystemClock, TokioTimer, UuidSource};
+use crate::environment::Environment;
 
 /// How this program introduces itself to hosts.
 const USER_AGENT: &str = concat!("forgehold/", env!("CARGO_PKG_VERSION"));
@@ -83,10 +83,12 @@ impl Runtime {
     ///
     /// The directory is for its owner alone, and so is each file in it.
     pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let timer: Arc<dyn Timer> = Arc::new(TokioTimer);
-        let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
+        Self::open_in(config, Environment::of_machine()).await
+    }
 
+    /// The same with another time, other waiting or other ids than those of the machine.
+    pub async fn open_in(config: &Config, environment: Environment) -> Result<Self, OpenError> {
+        let Environment { clock, timer, ids } = environment;
         make_private(&config.data_dir)?;
         // Pauses between repetitions only have to differ from program to program, which new ids do.
         let rng = StdRng::seed_from_u64(ids.next_id().as_u64_pair().1);

@@ -59,25 +59,27 @@ pub async fn run(
     if let Err(error) = connect::clean_up(ports).await {
         observer.troubled(&error);
     }
-    while stop.peek().is_none() {
+    while stop.clone().now_or_never().is_none() {
         let now = ports.clock.now();
         resting.retain(|_, until| *until > now);
         let room = concurrency.saturating_sub(under_way.len());
         if room > 0 {
-            let chosen = choose(ports, &busy, &resting, room).await;
-            match chosen {
-                Ok(organizations) => {
-                    for organization in organizations {
-                        busy.push(organization.id);
-                        let progress = observer.started(&organization);
-                        let work = one(
-                            ports.clone(),
-                            *options,
-                            organization,
-                            stop.clone(),
-                            progress,
-                        );
-                        under_way.spawn(work);
+            match choose(ports, &busy, &resting, room).await {
+                Ok(chosen) => {
+                    for (id, found) in chosen {
+                        match found {
+                            Ok(organization) => {
+                                busy.push(id);
+                                let progress = observer.started(&organization);
+                                let (ports, stop) = (ports.clone(), stop.clone());
+                                under_way.spawn(one(ports, *options, organization, stop, progress));
+                            }
+                            // One record that cannot be read is no reason to leave the others alone.
+                            Err(error) => {
+                                resting.insert(id, now + REST);
+                                observer.troubled(&error);
+                            }
+                        }
                     }
                 }
                 Err(error) => observer.troubled(&error),
@@ -97,23 +99,27 @@ pub async fn run(
     }
 }
 
+type Chosen = (OrganizationId, Result<Organization, UseCaseError>);
+
 async fn choose(
     ports: &Ports,
     busy: &[OrganizationId],
     resting: &HashMap<OrganizationId, DateTime<Utc>>,
     room: usize,
-) -> Result<Vec<Organization>, UseCaseError> {
+) -> Result<Vec<Chosen>, UseCaseError> {
     let passed_over = busy.len() + resting.len();
     let limit = u32::try_from(room + passed_over).unwrap_or(u32::MAX);
+    let due = ports.organizations.due(ports.clock.now(), limit).await?;
+    let free = due
+        .into_iter()
+        .filter(|id| !busy.contains(id) && !resting.contains_key(id));
     let mut chosen = Vec::new();
-    for id in ports.organizations.due(ports.clock.now(), limit).await? {
-        if chosen.len() == room {
-            break;
+    for id in free.take(room) {
+        match ports.organizations.get(id).await {
+            Ok(Some(organization)) => chosen.push((id, Ok(organization))),
+            Ok(None) => {}
+            Err(error) => chosen.push((id, Err(error.into()))),
         }
-        if busy.contains(&id) || resting.contains_key(&id) {
-            continue;
-        }
-        chosen.extend(ports.organizations.get(id).await?);
     }
     Ok(chosen)
 }
@@ -148,10 +154,12 @@ fn settle(
             observer.ended(&organization, &answer);
         }
         // A panic is a bug of ours; it must end the program loudly and not leave an organization unfollowed in silence.
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => tracing::error!("a sync was ended from outside"),
-        },
+        Err(error) => {
+            if let Ok(panic) = error.try_into_panic() {
+                std::panic::resume_unwind(panic);
+            }
+            tracing::error!("a sync was ended from outside");
+        }
     }
 }
 
