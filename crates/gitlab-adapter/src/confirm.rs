@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
-use org_core::ids::RepositoryId;
+use org_core::ids::{GroupId, RepositoryId};
 use org_core::ports::Confirmation;
 
 use crate::failure::Failure;
 use crate::http::{Api, Call, Patience};
 use crate::identity::token_self;
 use crate::wire::graphql::{Envelope, Existing, existing_body};
-use crate::wire::rest::Numbered;
+use crate::wire::rest::{Numbered, Place};
 
 /// GraphQL gives no longer page.
 const PER_QUERY: usize = 100;
@@ -26,22 +26,18 @@ pub(crate) async fn confirm(
     prove(api).await?;
     let asked: BTreeSet<RepositoryId> = repositories.iter().copied().collect();
     let asked: Vec<RepositoryId> = asked.into_iter().collect();
-    let mut present = BTreeSet::new();
+    let mut answers = BTreeMap::new();
     let batches = stream::iter(asked.chunks(PER_QUERY).map(<[_]>::to_vec))
         .map(|batch| async move { existing(api, &batch).await })
         .buffer_unordered(api.max_concurrency())
         .collect::<Vec<_>>()
         .await;
     // A query that fails says nothing of its batch; REST then has to ask for each.
-    present.extend(batches.into_iter().flatten());
+    answers.extend(batches.into_iter().flatten());
     let open: Vec<RepositoryId> = asked
         .iter()
         .copied()
-        .filter(|id| !present.contains(&id.get()))
-        .collect();
-    let mut answers: BTreeMap<RepositoryId, Confirmation> = asked
-        .into_iter()
-        .map(|id| (id, Confirmation::Present))
+        .filter(|id| !answers.contains_key(id))
         .collect();
     let mut single = stream::iter(open)
         .map(|id| async move { (id, ask(api, id.get()).await) })
@@ -78,7 +74,7 @@ async fn prove(api: &Api) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn existing(api: &Api, batch: &[RepositoryId]) -> Vec<u64> {
+async fn existing(api: &Api, batch: &[RepositoryId]) -> Vec<(RepositoryId, Confirmation)> {
     let ids: Vec<u64> = batch.iter().map(|id| id.get()).collect();
     let call = Call::Graphql {
         body: existing_body(&ids),
@@ -91,20 +87,39 @@ async fn existing(api: &Api, batch: &[RepositoryId]) -> Vec<u64> {
         .into_iter()
         .flatten()
         .flatten()
-        .map(|node| node.id.0)
-        .filter(|id| ids.contains(id))
+        .filter(|node| ids.contains(&node.id.0))
+        .filter_map(|node| {
+            let group = node.group.and_then(|group| GroupId::new(group.id.0));
+            let full_path = node.full_path;
+            Some((
+                RepositoryId::new(node.id.0)?,
+                Confirmation::At { group, full_path },
+            ))
+        })
         .collect()
 }
 
 async fn ask(api: &Api, id: u64) -> Result<Confirmation, Failure> {
     let call = Call::get(format!("/projects/{id}"));
     let unknown = |why: String| Ok(Confirmation::Unknown { why });
-    match api.json::<Numbered>(&call, Patience::Full).await {
-        Ok((found, _)) if found.id == id => Ok(Confirmation::Present),
+    match api.json::<Place>(&call, Patience::Full).await {
+        Ok((found, _)) if found.id == id => Ok(place(found)),
         Ok((found, _)) => unknown(format!("the host answered with repository {}", found.id)),
         Err(Failure::Missing(said)) if said.contains("HTML") => unknown(said),
         Err(Failure::Missing(_)) => Ok(Confirmation::Absent),
         Err(failure @ (Failure::Expired | Failure::Refused(_) | Failure::Scope(_))) => Err(failure),
         Err(failure) => unknown(failure.words()),
+    }
+}
+
+/// Where REST says that a project stands.
+fn place(found: Place) -> Confirmation {
+    match (found.path_with_namespace, found.namespace) {
+        (Some(full_path), Some(namespace)) => {
+            let in_group = namespace.kind.as_ref() != "user";
+            let group = GroupId::new(namespace.id).filter(|_| in_group);
+            Confirmation::At { group, full_path }
+        }
+        _ => Confirmation::Present,
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn existing_body(ids: &[u64]) -> String {
         .map(|id| format!("gid://gitlab/Project/{id}"))
         .collect();
     json!({
-        "query": "query Existing($ids: [ID!], $n: Int) { projects(ids: $ids, first: $n) { nodes { id } } }",
+        "query": "query Existing($ids: [ID!], $n: Int) { projects(ids: $ids, first: $n) { nodes { id fullPath group { id } } } }",
         "variables": { "n": ids.len(), "ids": ids },
     })
     .to_string()
@@ -174,7 +174,18 @@ pub(crate) struct Existing {
 /// Nodes without their pages.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Nodes {
-    pub(crate) nodes: Vec<Option<Node>>,
+    pub(crate) nodes: Vec<Option<Place>>,
+}
+
+/// A project, and where it stands.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Place {
+    pub(crate) id: Gid,
+    pub(crate) full_path: Box<str>,
+    /// `null` in a personal namespace.
+    #[serde(default)]
+    pub(crate) group: Option<Node>,
 }
 
 /// A global id, such as `gid://gitlab/Project/123`: only its number counts.

@@ -106,6 +106,16 @@ pub(crate) struct Numbered {
     pub(crate) id: u64,
 }
 
+/// A project, and where it stands, if that is told.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Place {
+    pub(crate) id: u64,
+    #[serde(default)]
+    pub(crate) path_with_namespace: Option<Box<str>>,
+    #[serde(default)]
+    pub(crate) namespace: Option<Namespace>,
+}
+
 /// Visibility as GitLab writes it; `None` where it is absent or a word of a later release.
 pub(crate) mod visibility {
     use std::borrow::Cow;

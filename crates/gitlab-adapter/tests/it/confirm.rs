@@ -64,11 +64,7 @@ async fn present_absent_and_unknown_are_told_apart() {
         let others = answers
             .iter()
             .filter(|(n, _)| ![gone, hidden, id(999_999_999)].contains(n));
-        assert!(
-            others
-                .clone()
-                .all(|(_, answer)| *answer == Confirmation::Present)
-        );
+        assert!(others.clone().all(|(_, answer)| answer.is_present()));
         if !graphql {
             let why = "403 Forbidden".to_owned();
             assert_eq!(answers[&hidden], Confirmation::Unknown { why });
@@ -86,11 +82,7 @@ async fn many_that_are_there_cost_few_requests() {
         .confirm(&scene.access, &ids)
         .await
         .expect("it works");
-    assert!(
-        answers
-            .values()
-            .all(|answer| *answer == Confirmation::Present)
-    );
+    assert!(answers.values().all(Confirmation::is_present));
     assert!(scene.sim.stats().requests <= 8, "{:?}", scene.sim.stats());
     let none = scene
         .host
@@ -98,6 +90,30 @@ async fn many_that_are_there_cost_few_requests() {
         .await
         .expect("it works");
     assert!(none.is_empty());
+}
+
+#[tokio::test]
+async fn the_host_says_where_it_stands() {
+    for builder in [builder(), builder().without_graphql()] {
+        let scene = Scene::with(builder, config()).await;
+        let ids = some(&scene, 20);
+        let answers = scene
+            .host
+            .confirm(&scene.access, &ids)
+            .await
+            .expect("it works");
+        for id in ids {
+            let expected = scene.sim.world().read(|world| {
+                let project = world.projects().find(|project| project.id.0 == id.get());
+                world.project_full_path(project.expect("it is in the world"))
+            });
+            let Confirmation::At { full_path, group } = &answers[&id] else {
+                panic!("{:?}", answers[&id])
+            };
+            assert_eq!(**full_path, *expected);
+            assert!(group.is_some() || full_path.matches('/').count() == 1);
+        }
+    }
 }
 
 #[tokio::test]
@@ -119,7 +135,7 @@ async fn a_moved_project_is_present() {
         .confirm(&scene.access, &ids)
         .await
         .expect("it works");
-    assert_eq!(answers[&ids[0]], Confirmation::Present);
+    assert!(answers[&ids[0]].is_present());
 }
 
 #[tokio::test]
@@ -170,7 +186,8 @@ async fn a_lost_credential_is_an_error_and_never_an_absence() {
             );
             let asked = scene.host.confirm(&scene.access, ids).await;
             let lost = matches!(asked, Err(HostError::TokenRefused { .. }));
-            let all_there = matches!(&asked, Ok(answers) if answers.values().all(|a| *a == Confirmation::Present));
+            let all_there =
+                matches!(&asked, Ok(answers) if answers.values().all(Confirmation::is_present));
             assert!(lost || (ids.len() > 1 && all_there), "{after}: {asked:?}");
         }
     }

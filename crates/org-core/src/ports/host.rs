@@ -234,6 +234,13 @@ pub enum Confirmation {
     },
 }
 
+impl Confirmation {
+    /// Whether the host says that it is there.
+    pub const fn is_present(&self) -> bool {
+        matches!(self, Self::Present | Self::At { .. })
+    }
+}
+
 /// What is at a host.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]

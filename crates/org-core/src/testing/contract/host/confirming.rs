@@ -13,8 +13,8 @@ pub async fn confirm_answers_each_id(test: impl HostUnderTest) {
     let hidden = test.repository_id("hidden/plans");
     let answer = confirm(&test, &[nowhere, here, hidden, personal]).await;
     assert_eq!(answer.len(), 4);
-    assert_eq!(answer[&here], Confirmation::Present);
-    assert_eq!(answer[&personal], Confirmation::Present);
+    assert!(answer[&here].is_present());
+    assert!(answer[&personal].is_present());
     assert_eq!(answer[&nowhere], Confirmation::Absent);
     assert_matches!(
         &answer[&hidden],
@@ -35,7 +35,7 @@ pub async fn confirm_of_many_is_whole(test: impl HostUnderTest) {
     let answer = confirm(&test, &ids).await;
     assert_eq!(answer.len(), MANY);
     for id in ids {
-        assert_eq!(answer[&id], Confirmation::Present);
+        assert!(answer[&id].is_present());
     }
 }
 
@@ -48,5 +48,5 @@ pub async fn confirm_of_a_deleted_repository_is_absent(test: impl HostUnderTest)
     test.delete_repository("acme/app").await;
     let answer = confirm(&test, &[gone, stays]).await;
     assert_eq!(answer[&gone], Confirmation::Absent);
-    assert_eq!(answer[&stays], Confirmation::Present);
+    assert!(answer[&stays].is_present());
 }
