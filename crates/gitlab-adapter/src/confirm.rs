@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::http::{Api, Call, Patience};
 use crate::identity::token_self;
 use crate::wire::graphql::{Envelope, Existing, existing_body};
-use crate::wire::rest::{Numbered, Place};
+use crate::wire::rest::Place;
 
 /// GraphQL gives no longer page.
 const PER_QUERY: usize = 100;
@@ -70,7 +70,7 @@ async fn prove(api: &Api) -> Result<(), Failure> {
         .with("membership", true)
         .with("simple", true)
         .with("per_page", 1);
-    let _: (Vec<Numbered>, _) = api.json(&any, Patience::Full).await?;
+    let _: (Vec<Place>, _) = api.json(&any, Patience::Full).await?;
     Ok(())
 }
 

@@ -100,12 +100,6 @@ pub(crate) struct Namespace {
     pub(crate) kind: Box<str>,
 }
 
-/// A project of which only the number matters.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Numbered {
-    pub(crate) id: u64,
-}
-
 /// A project, and where it stands, if that is told.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Place {
