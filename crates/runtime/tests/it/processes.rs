@@ -113,9 +113,9 @@ async fn one_organization_is_synchronized_by_one_program_at_a_time() {
         "no wish was served by a run from before it"
     );
     assert!(runs.iter().all(|run| run.state_word() == "complete"));
-    // Nobody is served more than once for one wish, beside a follow-up for each.
+    // A wish is served by one run, and at worst asks for two more while it waits for its turn.
     assert!(
-        leases <= 4 * ROUNDS,
+        leases <= 6 * ROUNDS,
         "{leases} runs for {} wishes",
         2 * ROUNDS
     );
