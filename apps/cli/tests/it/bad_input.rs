@@ -385,10 +385,7 @@ fn a_data_directory_that_is_not_one() {
     let place = Place::new();
     let file = place.file("a-file", "");
     let ran = place.run(&["org", "list", "--data-dir", &file]);
-    assert_snapshot!(ran.code(2).stderr.replace(&file, "[file]"), @"
-    error: the configuration file [file]/config.toml cannot be read
-      caused by: Not a directory (os error 20)
-    ");
+    assert_snapshot!(ran.code(5).stderr.replace(&file, "[file]"), @"error: the data directory [file] cannot be used: it is not a directory; choose another one with --data-dir");
 }
 
 #[test]
