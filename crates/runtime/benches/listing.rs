@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -17,17 +18,21 @@ use org_core::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
 use org_core::listing::{GroupScope, ListingEvent, PersonalNamespace, Scope};
-use org_core::organization::{ExistingRepositories, GroupProtection};
+use org_core::organization::{ExistingRepositories, GroupProtection, Organization};
 use org_core::ports::HostAccess;
 use org_core::sync::run::{SyncRun, Trigger};
+use org_core::use_cases::connect::connect;
 use org_core::use_cases::follow::{SyncAnswer, never, synchronize};
-use org_core::use_cases::{NoProgress, connect::connect};
+use org_core::use_cases::{NoProgress, Progress, ProgressEvent};
 use runtime::Runtime;
 use runtime::config::{Config, ConfigSources};
 use secrecy::SecretString;
 
 /// The first argument that makes this program the simulator.
 const SIMULATE: &str = "--simulate";
+
+/// The first argument that has this program synchronize what is in a data directory, so that its memory is measured from the start.
+const AGAIN: &str = "--again";
 
 /// How long the simulated GitLab takes for each answer, in milliseconds.
 const LATENCY: u64 = 50;
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
         let arguments: Vec<String> = env::args().skip(1).collect();
         match arguments.first().map(String::as_str) {
             Some(SIMULATE) => runtime.block_on(simulate(&arguments[1..])),
+            Some(AGAIN) => runtime.block_on(again(&arguments[1..])),
             _ => runtime.block_on(measure()),
         }
     });
@@ -210,48 +216,95 @@ async fn following(out: &mut impl Write, projects: u64, groups: u64) -> Result<(
     };
     let actor = Actor::Person("bench".to_owned());
     let organization = connect(ports, &draft, &actor, &NoProgress).await?;
-    let idle = peak_memory()?;
-    for (what, trigger) in [
-        ("first sync", Trigger::Connect),
-        ("sync without a change", Trigger::Manual),
-    ] {
-        let before = ports.inventory.inventory(organization.id).await?.generation;
-        reset_peak()?;
-        let base = peak_memory()?;
-        let started = Instant::now();
-        let options = runtime.sync_options();
-        let answer = synchronize(
-            ports,
-            organization.id,
-            trigger,
-            &options,
-            never(),
-            &NoProgress,
-        )
-        .await?;
-        let took = started.elapsed();
-        let SyncAnswer::Ran { run, .. } = answer else {
-            return Err("it is busy".into());
-        };
-        complete(&run)?;
-        let after = ports.inventory.inventory(organization.id).await?.generation;
-        writeln!(
-            out,
-            "| {what} of {projects} projects in {groups} groups | {:.1} s, {} requests; {}; inventory generation {before} -> {after} | |",
-            took.as_secs_f64(),
-            run.requests,
-            run.counts
-        )?;
-        let peak = peak_memory()?;
-        writeln!(
-            out,
-            "| peak memory of the {what}, above idle | {:.1} MiB (idle {:.1} MiB, before it {:.1} MiB) | 64 MiB |",
-            mebibytes(peak.saturating_sub(idle)),
-            mebibytes(idle),
-            mebibytes(base)
-        )?;
-    }
+    follow(out, &runtime, &organization, "first sync", Trigger::Connect).await?;
     runtime.close().await;
+    out.flush()?;
+    let again = Command::new(env::current_exe()?)
+        .arg(AGAIN)
+        .arg(directory.path())
+        .status()?;
+    if again.success() {
+        Ok(())
+    } else {
+        Err("the second sync failed".into())
+    }
+}
+
+/// Synchronizes the one organization of a data directory.
+async fn again(arguments: &[String]) -> Result<(), Error> {
+    let [directory] = arguments else {
+        return Err("a directory is due".into());
+    };
+    let (runtime, _) = open(Path::new(directory)).await?;
+    let organizations = runtime.ports().organizations.roster().await?.organizations;
+    let organization = organizations.first().ok_or("nothing is connected")?;
+    let mut out = io::stdout().lock();
+    follow(
+        &mut out,
+        &runtime,
+        organization,
+        "sync without a change",
+        Trigger::Manual,
+    )
+    .await?;
+    runtime.close().await;
+    Ok(())
+}
+
+/// How much memory is resident at the end of the listing.
+#[derive(Default)]
+struct Listed(AtomicU64);
+
+impl Progress for Listed {
+    fn report(&self, event: ProgressEvent) {
+        if let ProgressEvent::Listed { .. } = event {
+            self.0
+                .store(peak_memory().unwrap_or_default(), Ordering::Relaxed);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark reads the real clock"
+)]
+async fn follow(
+    out: &mut impl Write,
+    runtime: &Runtime,
+    organization: &Organization,
+    what: &str,
+    trigger: Trigger,
+) -> Result<(), Error> {
+    let ports = runtime.ports();
+    let idle = peak_memory()?;
+    let started = Instant::now();
+    let (options, listed) = (runtime.sync_options(), Listed::default());
+    let answer = synchronize(ports, organization.id, trigger, &options, never(), &listed).await?;
+    let took = started.elapsed();
+    let SyncAnswer::Ran { run, .. } = answer else {
+        return Err("it is busy".into());
+    };
+    complete(&run)?;
+    let above = |peak: u64| mebibytes(peak.saturating_sub(idle));
+    writeln!(
+        out,
+        "| {what} of {} projects | {:.1} s, {} requests; {} | |",
+        run.counts.seen,
+        took.as_secs_f64(),
+        run.requests,
+        run.counts
+    )?;
+    writeln!(
+        out,
+        "| peak memory while listing for the {what}, above idle ({:.1} MiB) | {:.1} MiB | 64 MiB |",
+        mebibytes(idle),
+        above(listed.0.load(Ordering::Relaxed)),
+    )?;
+    writeln!(
+        out,
+        "| peak memory of the whole {what}, above idle | {:.1} MiB | |",
+        above(peak_memory()?)
+    )?;
     Ok(())
 }
 
@@ -262,7 +315,7 @@ fn complete(run: &SyncRun) -> Result<(), Error> {
     }
 }
 
-/// The most memory that this process had resident since it began, or since [`reset_peak`], in KiB (`proc_pid_status(5)`).
+/// The most memory that this process had resident since it began, in KiB (`proc_pid_status(5)`).
 fn peak_memory() -> Result<u64, Error> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -270,11 +323,6 @@ fn peak_memory() -> Result<u64, Error> {
         .and_then(|rest| rest.split_whitespace().next())
         .ok_or("no VmHWM")?;
     Ok(kib.parse()?)
-}
-
-/// Has [`peak_memory`] begin anew (`proc_pid_clear_refs(5)`).
-fn reset_peak() -> Result<(), Error> {
-    Ok(fs::write("/proc/self/clear_refs", "5")?)
 }
 
 fn mebibytes(kib: u64) -> f64 {

@@ -14,7 +14,7 @@ use org_core::organization::Organization;
 use org_core::ports::Ports;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
-use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect};
+use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect, expiry};
 use tokio::task::JoinSet;
 
 /// The longest time between two looks at the store.
@@ -22,6 +22,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// The shortest time between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often what dead programs left is cleaned up, and notices are given.
+const ROUND: TimeDelta = TimeDelta::hours(1);
 
 /// How long an organization whose sync could not even be started is left alone.
 const REST: TimeDelta = TimeDelta::seconds(10);
@@ -56,12 +59,16 @@ pub async fn run(
     // What could not be started is left alone for a moment, so that a broken store is not hammered.
     let mut resting: HashMap<OrganizationId, DateTime<Utc>> = HashMap::new();
     let mut busy: Vec<OrganizationId> = Vec::new();
-    if let Err(error) = connect::clean_up(ports).await {
-        observer.troubled(&error);
-    }
+    let mut next_round = ports.clock.now();
     while stop.clone().now_or_never().is_none() {
         let now = ports.clock.now();
         resting.retain(|_, until| *until > now);
+        if now >= next_round {
+            next_round = now + ROUND;
+            if let Err(error) = look_after(ports).await {
+                observer.troubled(&error);
+            }
+        }
         let room = concurrency.saturating_sub(under_way.len());
         if room > 0 {
             match choose(ports, &busy, &resting, room).await {
@@ -100,6 +107,13 @@ pub async fn run(
 }
 
 type Chosen = (OrganizationId, Result<Organization, UseCaseError>);
+
+/// What has to be done now and then, whatever is due: what dead programs left behind, and notices of tokens that expire.
+async fn look_after(ports: &Ports) -> Result<(), UseCaseError> {
+    connect::clean_up(ports).await?;
+    expiry::remind(ports).await?;
+    Ok(())
+}
 
 async fn choose(
     ports: &Ports,

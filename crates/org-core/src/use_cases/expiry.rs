@@ -36,13 +36,18 @@ pub(super) fn notice(organization: &mut Organization, now: DateTime<Utc>) -> Opt
 }
 
 /// Gives the notices that are due, by what the host last said of each token; answers how many. Safe to run at any time, by any number of
-/// programs; once an hour is enough.
+/// programs; once an hour is enough. One organization that cannot be read does not keep the others from theirs; its error is answered at the
+/// end.
 pub async fn remind(ports: &Ports) -> Result<u64, UseCaseError> {
     let mut given = 0;
+    let mut trouble = None;
     for organization in ports.organizations.roster().await?.organizations {
-        given += u64::from(remind_of(ports, organization.id).await?);
+        match remind_of(ports, organization.id).await {
+            Ok(told) => given += u64::from(told),
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
     }
-    Ok(given)
+    trouble.map_or(Ok(given), Err)
 }
 
 async fn remind_of(ports: &Ports, id: OrganizationId) -> Result<bool, UseCaseError> {
