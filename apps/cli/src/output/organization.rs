@@ -432,6 +432,8 @@ pub(crate) struct Removal {
     freed_licenses: u64,
     /// How many secrets were deleted.
     deleted_secrets: u64,
+    /// How many secrets the password manager did not delete yet; the next cleaning up tries again.
+    secrets_left: u64,
 }
 
 impl From<&org_core::use_cases::manage::Removal> for Removal {
@@ -440,6 +442,7 @@ impl From<&org_core::use_cases::manage::Removal> for Removal {
             name: removal.organization.name.to_string(),
             freed_licenses: removal.freed,
             deleted_secrets: removal.secrets,
+            secrets_left: removal.secrets_left,
         }
     }
 }
@@ -450,6 +453,12 @@ impl Describe for Removal {
             "removed {}: {} licenses are free again, {} secrets were deleted; the history stays",
             self.name, self.freed_licenses, self.deleted_secrets
         ));
+        if self.secrets_left > 0 {
+            text.line(format_args!(
+                "{} secrets could not be deleted yet; `forgehold run` tries again",
+                self.secrets_left
+            ));
+        }
     }
 }
 

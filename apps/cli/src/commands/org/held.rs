@@ -1,5 +1,6 @@
 //! What `forgehold org approve` and `forgehold org reject` have in common: a person first sees what it is about.
 
+use org_core::ids::SyncId;
 use org_core::license::pool::SeatKey;
 use org_core::organization::Organization;
 use org_core::use_cases::review::{self, Verdict};
@@ -36,7 +37,7 @@ pub(super) async fn decide(
     decision: Decision,
     ask: Ask,
 ) -> Result<HeldSync> {
-    let held = look(session, organization).await?;
+    let (sync, held) = look(session, organization).await?;
     if session.output().format == Format::Table {
         session.output().show(&held);
     }
@@ -49,9 +50,11 @@ pub(super) async fn decide(
         }
     }
     let ports = session.ports();
-    review::decide(
+    // The one that was shown: a sync that took its place meanwhile would let other repositories vanish.
+    review::decide_about(
         ports,
         organization.clone(),
+        sync,
         decision.verdict,
         &session.actor,
     )
@@ -59,7 +62,7 @@ pub(super) async fn decide(
     Ok(held)
 }
 
-async fn look(session: &Session, organization: &Organization) -> Result<HeldSync> {
+async fn look(session: &Session, organization: &Organization) -> Result<(SyncId, HeldSync)> {
     let ports = session.ports();
     let (run, ids) = review::held(ports, organization).await?;
     let mut vanishing = Vec::new();
@@ -76,9 +79,10 @@ async fn look(session: &Session, organization: &Organization) -> Result<HeldSync
             });
         }
     }
-    Ok(HeldSync {
+    let held = HeldSync {
         sync: SyncRun::new(&run, organization.name.as_str()),
         vanishing,
         total: ids.len() as u64,
-    })
+    };
+    Ok((run.id, held))
 }
