@@ -158,7 +158,17 @@ pub(crate) fn steady(text: &str) -> String {
                 .filter(|part| !part.is_empty());
             let first = parts.next().unwrap_or_default().to_owned();
             let indent = if line.starts_with("  ") { "  " } else { "" };
-            parts.fold(format!("{indent}{first}"), |line, part| line + "  " + part)
+            // How many requests it takes depends on which of several answers comes first.
+            let is_count = first == "Requests:";
+            parts
+                .map(|part| {
+                    if is_count && part != "0" {
+                        "[some]"
+                    } else {
+                        part
+                    }
+                })
+                .fold(format!("{indent}{first}"), |line, part| line + "  " + part)
         })
         .collect::<Vec<_>>()
         .join("\n")
