@@ -1,6 +1,7 @@
 //! Identities. Ours are UUIDs, the host's are the host's own numbers; no signature takes a bare one.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use uuid::Uuid;
@@ -103,17 +104,20 @@ macro_rules! host_id {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[cfg_attr(feature = "serde", serde(try_from = "u64", into = "u64"))]
-        pub struct $name(u64);
+        pub struct $name(NonZeroU64);
 
         impl $name {
             /// Parses the host's number; `None` for zero and for what no store can keep.
             pub const fn new(number: u64) -> Option<Self> {
-                if number == 0 || number > i64::MAX as u64 { None } else { Some(Self(number)) }
+                match NonZeroU64::new(number) {
+                    Some(number) if number.get() <= i64::MAX as u64 => Some(Self(number)),
+                    _ => None,
+                }
             }
 
             /// The host's number.
             pub const fn get(self) -> u64 {
-                self.0
+                self.0.get()
             }
         }
 
@@ -128,7 +132,7 @@ macro_rules! host_id {
 
         impl From<$name> for u64 {
             fn from(id: $name) -> Self {
-                id.0
+                id.get()
             }
         }
 

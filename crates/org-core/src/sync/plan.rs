@@ -33,16 +33,16 @@ pub enum RepositoryChange {
     /// Some facts changed.
     Updated {
         /// The facts as known.
-        before: Repository,
+        before: Box<Repository>,
         /// The facts as listed, completed by what was known.
-        after: Repository,
+        after: Box<Repository>,
     },
     /// It was gone and is there again.
     Returned {
         /// The facts as known.
-        before: Repository,
+        before: Box<Repository>,
         /// The facts as listed, completed by what was known.
-        after: Repository,
+        after: Box<Repository>,
     },
     /// The host confirmed that it is gone, or it left the scope ([`SyncPlan::left_scope`]).
     Vanished {
@@ -277,6 +277,7 @@ impl SyncPlan {
                 reason,
             }));
         }
+        let (before, after) = (Box::new(before), Box::new(after));
         if known.presence.is_present() {
             self.count(&before, &after);
             self.repositories

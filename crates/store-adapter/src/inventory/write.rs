@@ -49,7 +49,7 @@ async fn write_repositories(
             } => added.push((repository, license)),
             // One that returned is present again, and one that was updated is present anyway.
             RepositoryChange::Updated { after, .. } | RepositoryChange::Returned { after, .. } => {
-                updated.push(after);
+                updated.push(&**after);
             }
             RepositoryChange::Vanished { repository } => vanished.push(repository.id),
         }

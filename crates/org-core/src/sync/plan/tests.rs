@@ -143,7 +143,7 @@ impl World {
                 RepositoryChange::Updated { after, .. }
                 | RepositoryChange::Returned { after, .. } => {
                     let known = self.known(after.id);
-                    known.repository = after;
+                    known.repository = *after;
                     known.presence = Presence::Present;
                 }
                 RepositoryChange::Vanished { repository } => {
