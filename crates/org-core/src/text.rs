@@ -210,6 +210,7 @@ fn only(
 fn parse_organization_name(text: &str) -> Result<String, TextError> {
     const KIND: &str = "the organization's name";
     let text = text.trim();
+    refuse_secret(KIND, text)?;
     bounded(KIND, text, 100)?;
     only(KIND, text, "printable characters", |c| !c.is_control())?;
     Ok(text.to_owned())
@@ -219,6 +220,7 @@ fn parse_login(text: &str) -> Result<String, TextError> {
     const KIND: &str = "the login";
     let text = text.trim();
     let text = text.strip_prefix('@').unwrap_or(text);
+    refuse_secret(KIND, text)?;
     bounded(KIND, text, 255)?;
     only(KIND, text, "letters, digits, `.`, `_` and `-`", |c| {
         c.is_alphanumeric() || matches!(c, '.' | '_' | '-')
@@ -229,9 +231,7 @@ fn parse_login(text: &str) -> Result<String, TextError> {
 fn parse_secret_name(text: &str) -> Result<String, TextError> {
     const KIND: &str = "the secret's name";
     const ALLOWED: &str = "letters, digits, `.`, `_` and `-`, and at least one that is not a dot";
-    if looks_secret(text) {
-        return Err(TextError::LooksSecret { kind: KIND });
-    }
+    refuse_secret(KIND, text)?;
     bounded(KIND, text, 100)?;
     only(KIND, text, ALLOWED, |c| {
         c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
@@ -273,18 +273,24 @@ const TOKEN_PREFIXES: [&str; 20] = [
 /// The shortest that a token is behind its prefix.
 const TOKEN_LENGTH: usize = 16;
 
-/// Whether a person gave the token where its name was asked for.
-fn looks_secret(text: &str) -> bool {
+/// Refuses a token that was given where something else was asked for: what stands in these fields is kept, shown and told.
+fn refuse_secret(kind: &'static str, text: &str) -> Result<(), TextError> {
     let text = text.trim();
-    TOKEN_PREFIXES.iter().any(|prefix| {
+    let is_token = TOKEN_PREFIXES.iter().any(|prefix| {
         text.strip_prefix(prefix)
             .is_some_and(|rest| rest.len() >= TOKEN_LENGTH)
-    })
+    });
+    if is_token {
+        Err(TextError::LooksSecret { kind })
+    } else {
+        Ok(())
+    }
 }
 
 fn parse_group_path(text: &str) -> Result<String, TextError> {
     const KIND: &str = "the group path";
     let text = text.trim().trim_matches('/');
+    refuse_secret(KIND, text)?;
     bounded(KIND, text, 1000)?;
     if text.contains("://")
         || text

@@ -79,3 +79,20 @@ fn a_token_in_place_of_its_name_is_refused_and_not_repeated() {
         "the secret's name looks like an access token itself; give the token on standard input, and a name of your own for it",
     );
 }
+
+#[test]
+fn a_token_in_the_wrong_field_is_refused_and_not_repeated() {
+    const TOKEN: &str = "glpat-F52rA1xCXj9D7wYYN42g";
+    let told = [
+        TOKEN.parse::<OrganizationName>().map(|_| ()),
+        TOKEN.parse::<Login>().map(|_| ()),
+        TOKEN.parse::<GroupPath>().map(|_| ()),
+        TOKEN.parse::<SecretName>().map(|_| ()),
+    ];
+    for answer in told {
+        let error = answer.expect_err("a token is no name");
+        assert!(matches!(error, TextError::LooksSecret { .. }), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("F52rA1"));
+    }
+    assert!("glpat-short/api".parse::<GroupPath>().is_ok());
+}
