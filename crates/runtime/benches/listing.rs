@@ -27,6 +27,8 @@ use org_core::use_cases::{NoProgress, Progress, ProgressEvent};
 use runtime::Runtime;
 use runtime::config::{Config, ConfigSources};
 use secrecy::SecretString;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 
 /// The first argument that makes this program the simulator.
 const SIMULATE: &str = "--simulate";
@@ -239,6 +241,7 @@ async fn again(arguments: &[String]) -> Result<(), Error> {
     let organizations = runtime.ports().organizations.roster().await?.organizations;
     let organization = organizations.first().ok_or("nothing is connected")?;
     let mut out = io::stdout().lock();
+    let mut watcher = watch(Path::new(directory)).await?;
     follow(
         &mut out,
         &runtime,
@@ -247,8 +250,31 @@ async fn again(arguments: &[String]) -> Result<(), Error> {
         Trigger::Manual,
     )
     .await?;
+    let written: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM written")
+        .fetch_one(&mut watcher)
+        .await?;
+    writeln!(
+        out,
+        "| inventory rows written by the sync without a change | {written} | 0 |"
+    )?;
     runtime.close().await;
     Ok(())
+}
+
+/// Has the database note each row of the inventory that is written from now on.
+async fn watch(directory: &Path) -> Result<SqliteConnection, Error> {
+    let options = SqliteConnectOptions::new().filename(directory.join("forgehold.sqlite"));
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    sqlx::raw_sql(
+        "CREATE TABLE written (id INTEGER);
+         CREATE TRIGGER r_i AFTER INSERT ON repositories BEGIN INSERT INTO written VALUES (NEW.id); END;
+         CREATE TRIGGER r_u AFTER UPDATE ON repositories BEGIN INSERT INTO written VALUES (NEW.id); END;
+         CREATE TRIGGER g_i AFTER INSERT ON groups BEGIN INSERT INTO written VALUES (NEW.id); END;
+         CREATE TRIGGER g_u AFTER UPDATE ON groups BEGIN INSERT INTO written VALUES (NEW.id); END;",
+    )
+    .execute(&mut connection)
+    .await?;
+    Ok(connection)
 }
 
 /// How much memory is resident at the end of the listing.
