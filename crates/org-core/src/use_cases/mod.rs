@@ -4,6 +4,7 @@
 //! events, and answers with data. What takes long tells its [`Progress`].
 
 pub mod connect;
+pub mod credential;
 mod error;
 pub mod expiry;
 pub mod follow;
@@ -15,7 +16,9 @@ pub mod preflight;
 pub mod progress;
 pub mod reconnect;
 pub mod review;
+pub mod rotate;
 pub mod secrets;
+pub mod sign_in;
 
 pub use error::{ErrorKind, UseCaseError};
 pub use progress::{NoProgress, Progress, ProgressEvent};
