@@ -17,7 +17,9 @@ pub enum SignInError {
         redirect: RedirectUri,
     },
     /// No sign-in waits for this answer.
-    #[error("no sign-in waits for this answer: it was answered before, took longer than ten minutes, or was not started here")]
+    #[error(
+        "no sign-in waits for this answer: it was answered before, took longer than ten minutes, or was not started here"
+    )]
     UnknownState,
     /// The time is over.
     #[error("the sign-in took longer than ten minutes")]
@@ -26,7 +28,9 @@ pub enum SignInError {
     #[error("the answer came to another session than the one that began the sign-in")]
     OtherInitiator,
     /// The answer arrived elsewhere than it was to.
-    #[error("the answer arrived at `{arrived}` instead of `{expected}`; perhaps another host mixed itself in")]
+    #[error(
+        "the answer arrived at `{arrived}` instead of `{expected}`; perhaps another host mixed itself in"
+    )]
     OtherRedirect {
         /// Where it arrived.
         arrived: String,
@@ -34,7 +38,9 @@ pub enum SignInError {
         expected: String,
     },
     /// The answer names another host as its issuer.
-    #[error("the answer says that it comes from `{issuer}`, not from {host}; perhaps another host mixed itself in")]
+    #[error(
+        "the answer says that it comes from `{issuer}`, not from {host}; perhaps another host mixed itself in"
+    )]
     OtherIssuer {
         /// Who it says it is.
         issuer: String,
@@ -57,6 +63,12 @@ pub enum SignInError {
     /// The attempt that it belongs to has ended by other means.
     #[error("what the sign-in was for has ended meanwhile")]
     Over,
+    /// A person stopped it.
+    #[error("the sign-in was stopped before anything was stored")]
+    Canceled,
+    /// Nobody wanted more than to look.
+    #[error("the sign-in was only a check, so nothing was stored")]
+    OnlyChecked,
     /// The host did not do its part.
     #[error(transparent)]
     Oauth(#[from] OauthError),
@@ -70,7 +82,11 @@ impl SignInError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotRegistered { .. } | Self::Empty => ErrorKind::Invalid,
-            Self::UnknownState | Self::Expired | Self::Over => ErrorKind::Conflict,
+            Self::UnknownState
+            | Self::Expired
+            | Self::Over
+            | Self::Canceled
+            | Self::OnlyChecked => ErrorKind::Conflict,
             Self::OtherInitiator
             | Self::OtherRedirect { .. }
             | Self::OtherIssuer { .. }
@@ -120,7 +136,7 @@ impl SignInError {
             | Self::OtherIssuer { .. }
             | Self::Empty
             | Self::Over => "start the sign-in again".to_owned(),
-            Self::Entropy(_) => return None,
+            Self::Canceled | Self::OnlyChecked | Self::Entropy(_) => return None,
         };
         Some(hint)
     }
