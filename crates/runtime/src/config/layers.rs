@@ -10,8 +10,8 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::{ConfigError, Mistake, Mistakes, Origin};
 use super::keys::{self, DATA_DIR, KEYS, Key, PREFIX};
-use super::values::{Parsed, Written};
-use super::{ConfigSources, implied_file};
+use super::values::{Parsed, Written, WrittenClient};
+use super::{ConfigSources, OauthClient, implied_file};
 
 /// The merged settings, and what was found wrong with them so far.
 pub(super) struct Layers {
@@ -148,6 +148,37 @@ impl Layers {
             texts.iter().map(parse).collect()
         });
         self.note(name, origin, parsed)
+    }
+
+    /// The applications for signing in. They are tables in a file, since each has names for its parts, and one text in the environment, which has no
+    /// tables; the colons of addresses rule out `:` between two.
+    pub(super) fn take_clients(&mut self, name: &str) -> Option<Vec<OauthClient>> {
+        let key = keys::find(name).expect("the table has every setting that is read");
+        let value = self.value(name)?;
+        let origin = self.origin(name, &value);
+        let (mut clients, mut problems) = (Vec::<OauthClient>::new(), Vec::new());
+        for written in written_clients(&value, &mut problems) {
+            let parsed = written.parse(&Written {
+                key,
+                text: "",
+                directory: directory(&origin),
+            });
+            match parsed {
+                Ok(client) if clients.iter().any(|other| other.host == client.host) => {
+                    problems.push(format!(
+                        "{} is there twice; a host has one application",
+                        client.host
+                    ));
+                }
+                Ok(client) => clients.push(client),
+                Err(more) => problems.extend(more),
+            }
+        }
+        let answer = problems.is_empty().then_some(clients);
+        for problem in problems {
+            self.note::<()>(name, origin.clone(), Err(problem));
+        }
+        answer
     }
 
     /// The data directory: the argument, else the environment, else the file that was named, else the home directory.
@@ -361,6 +392,68 @@ fn scalar(value: &Value) -> Parsed<String> {
         Value::Bool(_, value) => Ok(value.to_string()),
         _ => Err("a text or a number is expected".to_owned()),
     }
+}
+
+/// What stands where applications belong, field by field.
+fn written_clients(value: &Value, problems: &mut Vec<String>) -> Vec<WrittenClient> {
+    let expected = "a list of tables with `host` and `client_id` is expected";
+    match value {
+        Value::String(_, text) => text
+            .split(';')
+            .filter(|part| !part.trim().is_empty())
+            .filter_map(|part| {
+                let written = WrittenClient::from_text(part);
+                written.map_err(|problem| problems.push(problem)).ok()
+            })
+            .collect(),
+        Value::Array(_, values) => {
+            let tables = values.iter().filter_map(|value| match value {
+                Value::Dict(_, table) => Some(table),
+                _ => {
+                    problems.push(expected.to_owned());
+                    None
+                }
+            });
+            let tables: Vec<&Dict> = tables.collect();
+            tables
+                .into_iter()
+                .map(|table| written_client(table, problems))
+                .collect()
+        }
+        _ => {
+            problems.push(expected.to_owned());
+            Vec::new()
+        }
+    }
+}
+
+fn written_client(table: &Dict, problems: &mut Vec<String>) -> WrittenClient {
+    let mut client = WrittenClient::default();
+    for (field, value) in table {
+        let place = match field.as_str() {
+            "host" => &mut client.host,
+            "client_id" => &mut client.client,
+            "client_secret_file" => &mut client.secret_file,
+            "client_secret" => {
+                problems.push(
+                    "`client_secret` would be readable in the configuration; put it into a file of its own and name that with `client_secret_file`"
+                        .to_owned(),
+                );
+                continue;
+            }
+            other => {
+                problems.push(format!(
+                    "`{other}` is no field of an application; there are `host`, `client_id` and `client_secret_file`"
+                ));
+                continue;
+            }
+        };
+        match scalar(value) {
+            Ok(text) => *place = Some(text),
+            Err(problem) => problems.push(format!("`{field}`: {problem}")),
+        }
+    }
+    client
 }
 
 fn innermost_tag(value: &Value) -> Tag {

@@ -3,6 +3,7 @@
 use crate::attempt::{AttemptState, ConnectionAttempt};
 use crate::draft::{Field, FieldError, name_for};
 use crate::event::Actor;
+use crate::host::HostUrl;
 use crate::ids::{AttemptId, OrganizationId, SecretId};
 use crate::oauth::{Access, Purpose, TokenPair};
 use crate::organization::{AuthMethod, Organization, Settings};
@@ -32,6 +33,11 @@ impl Received {
     /// Who signed in, and what was granted.
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Where.
+    pub const fn host(&self) -> &HostUrl {
+        &self.pair.host
     }
 
     fn host_access(&self) -> HostAccess {
