@@ -156,9 +156,9 @@ impl VcsOauth for GitlabHost {
         &self,
         host: &HostUrl,
         refresh_token: &SecretString,
-        redirect: Option<&RedirectUri>,
+        redirect: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
-        self.oauth(host)?.refresh(refresh_token, redirect).await
+        self.oauth(host)?.refresh(refresh_token, redirect.as_ref()).await
     }
 
     async fn start_device(
