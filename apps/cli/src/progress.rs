@@ -144,7 +144,13 @@ mod tests {
     fn a_code_stands_alone() {
         let until = "2026-11-27T08:05:00Z".parse().expect("a time");
         let page = "https://gitlab.example.com/oauth/device";
-        insta::assert_snapshot!(invitation(page, None, "0A44L90H", until), @"");
+        insta::assert_snapshot!(invitation(page, None, "0A44L90H", until), @"
+        open https://gitlab.example.com/oauth/device in any browser and enter this code:
+
+            0A44L90H
+
+        the code is good until 08:05:00 UTC; enter it only if you started this yourself
+        ");
         let complete = format!("{page}?user_code=0A44L90H");
         let text = invitation(page, Some(&complete), "0A44L90H", until);
         assert!(text.contains(&complete), "{text}");

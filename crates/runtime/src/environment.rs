@@ -87,11 +87,9 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        SysRng
-            .try_fill_bytes(bytes)
-            .map_err(|error| EntropyError {
-                detail: error.to_string(),
-            })
+        SysRng.try_fill_bytes(bytes).map_err(|error| EntropyError {
+            detail: error.to_string(),
+        })
     }
 }
 

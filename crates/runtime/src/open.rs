@@ -269,10 +269,14 @@ fn client_secret(path: &Path) -> Result<SecretString, OpenError> {
         return Err(refused("it is no file"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(refused("others may read it; make it private with `chmod 600`"));
+        return Err(refused(
+            "others may read it; make it private with `chmod 600`",
+        ));
     }
     if metadata.len() > MAX_CLIENT_SECRET as u64 {
-        return Err(refused("it is too long; it must hold the client secret alone"));
+        return Err(refused(
+            "it is too long; it must hold the client secret alone",
+        ));
     }
     // The bytes become the secret itself and are wiped with it.
     let text = String::from_utf8(read(CLIENTS, path)?)

@@ -54,7 +54,13 @@ mod tests {
         check(&[("DISPLAY", "")], false);
         check(&[("DISPLAY", ":0")], true);
         check(&[("WAYLAND_DISPLAY", "wayland-0")], true);
-        check(&[("DISPLAY", "localhost:10.0"), ("SSH_TTY", "/dev/pts/1")], false);
-        check(&[("SSH_CONNECTION", "1 2 3 4"), ("BROWSER", "code --open")], true);
+        check(
+            &[("DISPLAY", "localhost:10.0"), ("SSH_TTY", "/dev/pts/1")],
+            false,
+        );
+        check(
+            &[("SSH_CONNECTION", "1 2 3 4"), ("BROWSER", "code --open")],
+            true,
+        );
     }
 }

@@ -179,7 +179,18 @@ mod tests {
     #[test]
     fn a_page_is_plain_and_says_to_return() {
         let page = Page::done("alice", "https://gitlab.example.com");
-        insta::assert_snapshot!(page.html(), @"");
+        insta::assert_snapshot!(page.html(), @r#"
+        <!doctype html>
+        <html lang="en">
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width">
+        <meta name="color-scheme" content="light dark">
+        <title>Signed in - Forgehold</title>
+        <h1>Signed in</h1>
+        <p>You are signed in at https://gitlab.example.com as alice.</p>
+        <p>Return to the terminal, where forgehold goes on. This page can be closed.</p>
+        </html>
+        "#);
     }
 
     #[test]
@@ -221,7 +232,19 @@ mod tests {
             code: "access_denied".to_owned(),
             detail: "the sign-in was denied".to_owned(),
         };
-        insta::assert_snapshot!(Page::failed(&denied.into()).html(), @"");
+        insta::assert_snapshot!(Page::failed(&denied.into()).html(), @r#"
+        <!doctype html>
+        <html lang="en">
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width">
+        <meta name="color-scheme" content="light dark">
+        <title>Not signed in - Forgehold</title>
+        <h1>Not signed in</h1>
+        <p>The sign-in was denied.</p>
+        <p>Sign in again and agree, or ask whoever runs the host to allow the application.</p>
+        <p>Return to the terminal; it says the same and more. This page can be closed.</p>
+        </html>
+        "#);
     }
 
     #[test]
@@ -233,6 +256,14 @@ mod tests {
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
         fields.sort();
-        insta::assert_snapshot!(fields.join("\n"), @"");
+        insta::assert_snapshot!(fields.join("\n"), @"
+        allow: GET
+        cache-control: no-store
+        content-security-policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+        content-type: text/html; charset=utf-8
+        referrer-policy: no-referrer
+        x-content-type-options: nosniff
+        x-frame-options: DENY
+        ");
     }
 }

@@ -98,7 +98,9 @@ impl Site {
 
     fn is_called_by_name(&self, request: &Parts) -> bool {
         let mut names = request.headers.get_all(HOST).iter();
-        let named = names.next().is_some_and(|name| name == self.authority.as_str());
+        let named = names
+            .next()
+            .is_some_and(|name| name == self.authority.as_str());
         let other = request.uri.authority();
         named
             && names.next().is_none()
@@ -188,7 +190,12 @@ mod tests {
                     Some(value) => format!(" {name} {value:?}"),
                     None => String::new(),
                 };
-                format!("{}{}{}", response.status(), secret("location"), secret("set-cookie"))
+                format!(
+                    "{}{}{}",
+                    response.status(),
+                    secret("location"),
+                    secret("set-cookie")
+                )
             }
         }
     }
@@ -220,7 +227,8 @@ mod tests {
     #[test]
     fn what_is_no_visit_does_not_take_the_place_of_the_first() {
         let site = site();
-        let route = |line: &str, fields: &[(&str, &str)]| words(&site.route(&request(line, fields)));
+        let route =
+            |line: &str, fields: &[(&str, &str)]| words(&site.route(&request(line, fields)));
         assert_eq!(route("GET /favicon.ico", &[HOST]), "404 Not Found");
         assert_eq!(route("HEAD /", &[HOST]), "405 Method Not Allowed");
         assert_eq!(route("GET /", &[]), "400 Bad Request");
@@ -240,12 +248,28 @@ mod tests {
     #[test]
     fn only_that_browser_brings_the_answer() {
         check(BACK, &[HOST], "400 Bad Request");
-        check(BACK, &[HOST, ("cookie", "forgehold_sign_in_4712=7ac1")], "400 Bad Request");
+        check(
+            BACK,
+            &[HOST, ("cookie", "forgehold_sign_in_4712=7ac1")],
+            "400 Bad Request",
+        );
         check(BACK, &[("host", "localhost:4711"), OURS], "400 Bad Request");
         check(BACK, &[HOST, HOST, OURS], "400 Bad Request");
-        check("POST /callback/gitlab.example.com?code=c", &[HOST, OURS], "405 Method Not Allowed");
-        check("GET /callback/gitlab.com?code=c&state=s", &[HOST, OURS], "404 Not Found");
-        check("GET http://evil.example/callback/gitlab.example.com", &[HOST, OURS], "400 Bad Request");
+        check(
+            "POST /callback/gitlab.example.com?code=c",
+            &[HOST, OURS],
+            "405 Method Not Allowed",
+        );
+        check(
+            "GET /callback/gitlab.com?code=c&state=s",
+            &[HOST, OURS],
+            "404 Not Found",
+        );
+        check(
+            "GET http://evil.example/callback/gitlab.example.com",
+            &[HOST, OURS],
+            "400 Bad Request",
+        );
         check(
             BACK,
             &[HOST, OURS],

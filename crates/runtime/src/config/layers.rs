@@ -157,7 +157,7 @@ impl Layers {
         let value = self.value(name)?;
         let origin = self.origin(name, &value);
         let (mut clients, mut problems) = (Vec::<OauthClient>::new(), Vec::new());
-        for written in written_clients(&value, &mut problems) {
+        for (number, written) in written_clients(&value, &mut problems) {
             let parsed = written.parse(&Written {
                 key,
                 text: "",
@@ -166,12 +166,15 @@ impl Layers {
             match parsed {
                 Ok(client) if clients.iter().any(|other| other.host == client.host) => {
                     problems.push(format!(
-                        "{} is there twice; a host has one application",
+                        "application {number}: {} has one already, and a host has no more than one",
                         client.host
                     ));
                 }
                 Ok(client) => clients.push(client),
-                Err(more) => problems.extend(more),
+                Err(more) => problems.extend(
+                    more.iter()
+                        .map(|problem| format!("application {number}: {problem}")),
+                ),
             }
         }
         let answer = problems.is_empty().then_some(clients);
@@ -394,40 +397,33 @@ fn scalar(value: &Value) -> Parsed<String> {
     }
 }
 
-/// What stands where applications belong, field by field.
-fn written_clients(value: &Value, problems: &mut Vec<String>) -> Vec<WrittenClient> {
-    let expected = "a list of tables with `host` and `client_id` is expected";
-    match value {
+/// What stands where applications belong, field by field, each with its number.
+fn written_clients(value: &Value, problems: &mut Vec<String>) -> Vec<(usize, WrittenClient)> {
+    let written: Vec<Parsed<WrittenClient>> = match value {
         Value::String(_, text) => text
             .split(';')
             .filter(|part| !part.trim().is_empty())
-            .filter_map(|part| {
-                let written = WrittenClient::from_text(part);
-                written.map_err(|problem| problems.push(problem)).ok()
-            })
+            .map(WrittenClient::from_text)
             .collect(),
-        Value::Array(_, values) => {
-            let tables = values.iter().filter_map(|value| match value {
-                Value::Dict(_, table) => Some(table),
-                _ => {
-                    problems.push(expected.to_owned());
-                    None
-                }
-            });
-            let tables: Vec<&Dict> = tables.collect();
-            tables
-                .into_iter()
-                .map(|table| written_client(table, problems))
-                .collect()
-        }
-        _ => {
-            problems.push(expected.to_owned());
-            Vec::new()
+        Value::Array(_, values) => values.iter().map(written_client).collect(),
+        _ => vec![Err(NO_TABLE.to_owned())],
+    };
+    let mut clients = Vec::new();
+    for (number, written) in (1..).zip(written) {
+        match written {
+            Ok(client) => clients.push((number, client)),
+            Err(problem) => problems.push(format!("application {number}: {problem}")),
         }
     }
+    clients
 }
 
-fn written_client(table: &Dict, problems: &mut Vec<String>) -> WrittenClient {
+const NO_TABLE: &str = "a table with `host` and `client_id` is expected";
+
+fn written_client(value: &Value) -> Parsed<WrittenClient> {
+    let Value::Dict(_, table) = value else {
+        return Err(NO_TABLE.to_owned());
+    };
     let mut client = WrittenClient::default();
     for (field, value) in table {
         let place = match field.as_str() {
@@ -435,14 +431,14 @@ fn written_client(table: &Dict, problems: &mut Vec<String>) -> WrittenClient {
             "client_id" => &mut client.client,
             "client_secret_file" => &mut client.secret_file,
             "client_secret" => {
-                problems.push(
+                client.problems.push(
                     "`client_secret` would be readable in the configuration; put it into a file of its own and name that with `client_secret_file`"
                         .to_owned(),
                 );
                 continue;
             }
             other => {
-                problems.push(format!(
+                client.problems.push(format!(
                     "`{other}` is no field of an application; there are `host`, `client_id` and `client_secret_file`"
                 ));
                 continue;
@@ -450,10 +446,10 @@ fn written_client(table: &Dict, problems: &mut Vec<String>) -> WrittenClient {
         };
         match scalar(value) {
             Ok(text) => *place = Some(text),
-            Err(problem) => problems.push(format!("`{field}`: {problem}")),
+            Err(problem) => client.problems.push(format!("`{field}`: {problem}")),
         }
     }
-    client
+    Ok(client)
 }
 
 fn innermost_tag(value: &Value) -> Tag {

@@ -313,22 +313,46 @@ fn all_that_is_wrong_with_applications_is_told_at_once() {
         [[oauth.clients]]
         hots = 'https://gitlab.com'
         client_id = 7
+        [[oauth.clients]]
+        host = 'https://GitLab.com:443'
+        client_id = 'd'
         ",
     );
     let refused = case.refused();
     assert!(!refused.contains("hunter2"));
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.clients`: application 1: the client id must be 1 to 255 visible ASCII characters without spaces; copy it from the application's page at the host
+      <home>/named.toml: `oauth.clients`: application 1: the host `gitlab.example.com` has no scheme; write https://gitlab.example.com
+      <home>/named.toml: `oauth.clients`: application 2: `client_secret` would be readable in the configuration; put it into a file of its own and name that with `client_secret_file`
+      <home>/named.toml: `oauth.clients`: application 3: its client secret file: `~/secret`: `~` is not replaced here; write the whole path
+      <home>/named.toml: `oauth.clients`: application 5: `hots` is no field of an application; there are `host`, `client_id` and `client_secret_file`
+      <home>/named.toml: `oauth.clients`: application 5: its host is missing
+      <home>/named.toml: `oauth.clients`: application 6: https://gitlab.com has one already, and a host has no more than one
+    ");
     let case = Case::new().with(
         "FORGEHOLD_OAUTH__CLIENTS",
         "https://gitlab.com;;https://git.example.com id hunter2",
     );
     let refused = case.refused();
     assert!(!refused.contains("hunter2"));
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @"
+    the configuration is not right:
+      environment variable FORGEHOLD_OAUTH__CLIENTS: `oauth.clients`: application 1: its client id is missing
+      environment variable FORGEHOLD_OAUTH__CLIENTS: `oauth.clients`: application 2: behind the client id only `file:CLIENT_SECRET_FILE` is expected
+    ");
     let case = Case::new().named("oauth.clients = ['https://gitlab.com id', 3]");
-    insta::assert_snapshot!(case.refused(), @"");
+    insta::assert_snapshot!(case.refused(), @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.clients`: application 1: a table with `host` and `client_id` is expected
+      <home>/named.toml: `oauth.clients`: application 2: a table with `host` and `client_id` is expected
+    ");
     let case = Case::new().named("[oauth]\nclients = 3\n[oauth.client]\nhost = 'x'");
-    insta::assert_snapshot!(case.refused(), @"");
+    insta::assert_snapshot!(case.refused(), @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.client.host`: there is no such setting; docs/configuration.md lists them all
+      <home>/named.toml: `oauth.clients`: application 1: a table with `host` and `client_id` is expected
+    ");
 }
 
 #[test]

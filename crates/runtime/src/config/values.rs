@@ -58,6 +58,8 @@ pub(super) struct WrittenClient {
     pub(super) host: Option<String>,
     pub(super) client: Option<String>,
     pub(super) secret_file: Option<String>,
+    /// What was found wrong with it so far.
+    pub(super) problems: Vec<String>,
 }
 
 impl WrittenClient {
@@ -76,19 +78,24 @@ impl WrittenClient {
             Some(path) => Some(path.to_owned()),
             None if rest.is_empty() => None,
             // Not repeated: somebody may have put the secret itself here.
-            None => return Err("behind the client id only `file:CLIENT_SECRET_FILE` is expected".to_owned()),
+            None => {
+                return Err(
+                    "behind the client id only `file:CLIENT_SECRET_FILE` is expected".to_owned(),
+                );
+            }
         };
         Ok(Self {
             host,
             client,
             secret_file,
+            problems: Vec::new(),
         })
     }
 
     /// The application, or all that is wrong with it.
     pub(super) fn parse(&self, text: &Written<'_>) -> Result<OauthClient, Vec<String>> {
-        let mut problems = Vec::new();
-        let missing = |field: &str| format!("the {field} is missing: {}", text.key.takes);
+        let mut problems = self.problems.clone();
+        let missing = |field: &str| format!("its {field} is missing");
         let host = match &self.host {
             // Whether plain http is allowed is decided where an organization is added; this only names the host.
             Some(host) => host
@@ -112,7 +119,7 @@ impl WrittenClient {
         };
         let secret_file = match &self.secret_file {
             Some(path) => resolve(text, path)
-                .map_err(|problem| problems.push(format!("the client secret file: {problem}")))
+                .map_err(|problem| problems.push(format!("its client secret file: {problem}")))
                 .ok(),
             None => None,
         };

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use org_core::draft::{Field, Method, OrganizationDraft, SettingsDraft};
 use org_core::host::{HostUrl, PlainHttp};
-use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::organization::Organization;
+use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::sync::run::Trigger;
 use org_core::use_cases::reconnect::BlindReconnect;
 use org_core::use_cases::sign_in::{self, Received, SignInError};
@@ -253,12 +253,7 @@ fn agrees(session: &Session, draft: &OrganizationDraft, received: &Received) -> 
     prompt::yes("Connect it with these permissions?", "", Answer::Yes)
 }
 
-async fn check(
-    session: &Session,
-    draft: &OrganizationDraft,
-    way: Way,
-    app: &App,
-) -> Result {
+async fn check(session: &Session, draft: &OrganizationDraft, way: Way, app: &App) -> Result {
     let check = match draft.method {
         Method::Sso => check_by_sso(session, draft, way).await?,
         Method::AccessToken => {

@@ -13,7 +13,7 @@ use org_core::use_cases::{Progress, UseCaseError};
 
 use crate::app::{self, Session};
 use crate::browser::{self, Loopback, Page, Visits};
-use crate::error::{CliError, Failure, Result};
+use crate::error::{CliError, Failure};
 use crate::exit::Exit;
 use crate::progress::Line;
 
@@ -90,7 +90,7 @@ impl Wanted<'_> {
         (loopback, initiator): (&Loopback, Initiator),
         session: &Session,
         progress: &dyn Progress,
-    ) -> std::result::Result<Begun, UseCaseError> {
+    ) -> Result<Begun, UseCaseError> {
         let back = loopback.return_to();
         match self {
             Self::Connect(draft) => {
@@ -110,7 +110,7 @@ impl Wanted<'_> {
         session: &Session,
         stop: Stop,
         progress: &dyn Progress,
-    ) -> std::result::Result<Received, UseCaseError> {
+    ) -> Result<Received, UseCaseError> {
         let actor = &session.actor;
         match self {
             Self::Connect(draft) => {
@@ -118,15 +118,8 @@ impl Wanted<'_> {
             }
             Self::Reconnect(organization, access) => {
                 let wanted = (access, BlindReconnect::Refused);
-                sign_in::receive_by_device_again(
-                    ports,
-                    organization,
-                    wanted,
-                    stop,
-                    actor,
-                    progress,
-                )
-                .await
+                sign_in::receive_by_device_again(ports, organization, wanted, stop, actor, progress)
+                    .await
             }
         }
     }
@@ -137,7 +130,7 @@ pub(super) async fn sign_in(
     session: &Session,
     wanted: Wanted<'_>,
     way: Way,
-) -> std::result::Result<Received, Ended> {
+) -> Result<Received, Ended> {
     match way {
         Way::Code => by_code(session, wanted).await,
         Way::CodeForWantOfABrowser => {
@@ -181,18 +174,14 @@ impl From<Ended> for Failure {
     }
 }
 
-async fn by_code(session: &Session, wanted: Wanted<'_>) -> std::result::Result<Received, Ended> {
+async fn by_code(session: &Session, wanted: Wanted<'_>) -> Result<Received, Ended> {
     let (ports, stop) = (session.ports(), app::stop()?);
     let progress = session.progress();
     let received = wanted.by_code(ports, session, stop, &progress).await;
     Ok(received?)
 }
 
-async fn in_a_browser(
-    session: &Session,
-    wanted: Wanted<'_>,
-    way: Way,
-) -> std::result::Result<Received, Ended> {
+async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result<Received, Ended> {
     let (ports, stop) = (session.ports(), app::stop()?);
     let loopback = Loopback::bind(ports).await?;
     let initiator = Initiator::of_secret(loopback.ticket());
@@ -214,7 +203,9 @@ async fn in_a_browser(
         Way::Browser => progress.say(&format!(
             "sign in with the browser that opens now; if none does, open {entrance} on this machine"
         )),
-        _ => progress.say(&format!("open {entrance} in a browser on this machine to sign in")),
+        _ => progress.say(&format!(
+            "open {entrance} in a browser on this machine to sign in"
+        )),
     }
     let opening = async {
         if way == Way::Browser {
@@ -246,7 +237,7 @@ impl Waiting<'_> {
         mut visits: Visits,
         mut stop: Stop,
         opening: impl Future<Output = ()>,
-    ) -> std::result::Result<Received, Ended> {
+    ) -> Result<Received, Ended> {
         let ports = self.session.ports();
         let left = self.begun.expires_at - ports.clock.now();
         let time = ports.timer.sleep(left.to_std().unwrap_or_default());
@@ -271,14 +262,8 @@ impl Waiting<'_> {
                 return Err(Failure::from(error.hinted("start the sign-in again")).into());
             };
             let actor = &self.session.actor;
-            let received = sign_in::receive(
-                ports,
-                &visit.answer,
-                self.initiator,
-                actor,
-                self.progress,
-            )
-            .await;
+            let received =
+                sign_in::receive(ports, &visit.answer, self.initiator, actor, self.progress).await;
             match received {
                 Ok(received) => {
                     let login = received.identity().account.login.as_str();
@@ -311,7 +296,7 @@ pub(super) async fn accept(
     session: &Session,
     received: Received,
     blind: BlindReconnect,
-) -> std::result::Result<Organization, UseCaseError> {
+) -> Result<Organization, UseCaseError> {
     let (ports, actor) = (session.ports(), &session.actor);
     let made = {
         let progress = session.progress();
