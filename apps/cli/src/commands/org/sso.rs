@@ -9,7 +9,7 @@ use org_core::ports::Ports;
 use org_core::use_cases::follow::Stop;
 use org_core::use_cases::reconnect::BlindReconnect;
 use org_core::use_cases::sign_in::{self, Begun, Received, SignInError};
-use org_core::use_cases::{Progress, UseCaseError};
+use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
 
 use crate::app::{self, Session};
 use crate::browser::{self, Loopback, Page, Visits};
@@ -132,13 +132,7 @@ pub(super) async fn sign_in(
     way: Way,
 ) -> Result<Received, Ended> {
     match way {
-        Way::Code => by_code(session, wanted).await,
-        Way::CodeForWantOfABrowser => {
-            session.output().note(
-                "no browser can be opened here, so you sign in by a code; --no-browser prints an address of this machine instead",
-            );
-            by_code(session, wanted).await
-        }
+        Way::Code | Way::CodeForWantOfABrowser => by_code(session, wanted, way).await,
         Way::Browser | Way::Address => in_a_browser(session, wanted, way).await,
     }
 }
@@ -174,9 +168,27 @@ impl From<Ended> for Failure {
     }
 }
 
-async fn by_code(session: &Session, wanted: Wanted<'_>) -> Result<Received, Ended> {
+/// Tells why a person gets a code, once there is one.
+struct Reasoned<'a> {
+    line: &'a Line,
+    way: Way,
+}
+
+impl Progress for Reasoned<'_> {
+    fn report(&self, event: ProgressEvent) {
+        if let (ProgressEvent::EnterCode { .. }, Way::CodeForWantOfABrowser) = (&event, self.way) {
+            self.line.say(
+                "no browser can be opened here, so you sign in by a code; --no-browser prints an address of this machine instead",
+            );
+        }
+        self.line.report(event);
+    }
+}
+
+async fn by_code(session: &Session, wanted: Wanted<'_>, way: Way) -> Result<Received, Ended> {
     let (ports, stop) = (session.ports(), app::stop()?);
-    let progress = session.progress();
+    let line = session.progress();
+    let progress = Reasoned { line: &line, way };
     let received = wanted.by_code(ports, session, stop, &progress).await;
     Ok(received?)
 }
