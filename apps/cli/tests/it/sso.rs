@@ -46,7 +46,10 @@ fn a_person_signs_in_with_the_browser() {
     let sim = Sim::company();
     let place = registered(&sim);
     let ran = connect(&place, &sim, &["--license-existing", "all"]);
-    assert_snapshot!(steady(&ran.stderr), @"");
+    assert_snapshot!(steady(&ran.stderr), @"
+    open http://127.0.0.1:[port]/ in a browser on this machine to sign in
+    `acme` is connected; the first sync starts
+    ");
     ran.ok();
     let shown = place.json(&["org", "show", "acme"]);
     assert_eq!(shown["account"]["login"], "alice");
@@ -54,8 +57,56 @@ fn a_person_signs_in_with_the_browser() {
     assert_eq!(shown["status"]["state"], "connected");
     let mut authentication = shown["authentication"].clone();
     authentication["secret"] = Value::Null;
-    insta::assert_json_snapshot!(authentication, @"");
-    assert_snapshot!(steady(&place.ok(&["org", "show", "acme"])), @"");
+    insta::assert_json_snapshot!(authentication, @r#"
+    {
+      "access": "read",
+      "application": "forgehold-of-the-tests",
+      "method": "sso",
+      "secret": null,
+      "token": {
+        "days_left": null,
+        "expires_on": null,
+        "fine_grained": false,
+        "name": "OAuth application forgehold-of-the-tests",
+        "scopes": [
+          "read_api",
+          "read_repository",
+          "read_user"
+        ]
+      }
+    }
+    "#);
+    assert_snapshot!(steady(&place.ok(&["org", "show", "acme"])), @"
+    Name:  acme
+    Id:  [id]
+    Host:  http://127.0.0.1:[port]
+    Account:  alice (person)
+    Status:  connected
+    Authentication:  single sign-on (SSO), read access
+    Application:  forgehold-of-the-tests
+    Granted scopes:  read_api, read_repository, read_user
+    Covers:  all groups and the personal namespace
+    Protect groups:  off
+    Automatically add new repositories:  off
+    License existing repositories:  all
+    Repositories list synchronization:  every 6 hours
+    Default device:  embedded
+    Repositories:  4
+    Groups:  0
+    Licensed:  4
+    Waiting for a license:  0
+    Gone:  0
+    Next sync:  [time]
+
+    Permissions
+    Permission  Granted
+    List groups and repositories  granted
+    Clone code  granted
+    Read metadata  granted
+    Restore code  missing scope write_repository or api
+    Restore metadata  missing scope api
+    Manage webhooks  missing scope api
+    ");
     // Later commands use what was stored.
     place.ok(&["org", "sync", "acme"]);
     let stats = sim.get().oauth().stats();
@@ -94,7 +145,14 @@ fn a_code_is_typed_in_another_browser() {
         .approve_device(&code, "alice")
         .expect("it waits");
     let ran = waiting.end();
-    assert_snapshot!(steady(&ran.stderr).replace(&code, "[code]"), @"");
+    assert_snapshot!(steady(&ran.stderr).replace(&code, "[code]"), @"
+    open http://127.0.0.1:[port]/oauth/device in any browser and enter this code (or open http://127.0.0.1:[port]/oauth/device?user_code=[code], which has the code in it):
+
+      [code]
+
+    the code is good until 08:20:55 UTC; enter it only if you started this yourself
+    `acme` is connected; the first sync starts
+    ");
     ran.ok();
     assert_eq!(sim.get().oauth().stats().device_exchanges, 1);
     assert_eq!(
@@ -114,7 +172,10 @@ fn where_no_browser_can_be_opened_there_is_a_code() {
     let ran = waiting.end();
     ran.code(5);
     let last: Vec<&str> = ran.stderr.lines().rev().take(2).collect();
-    assert_snapshot!(steady(&last.join("\n")), @"");
+    assert_snapshot!(steady(&last.join("\n")), @"
+    hint: sign in again and agree, or ask whoever runs the host to allow the application
+    error: http://127.0.0.1:[port] says that the sign-in was denied
+    ");
     assert_eq!(only_reasons(&place).len(), 1);
 }
 
@@ -132,7 +193,7 @@ fn a_code_that_nobody_types_in_time_ends() {
     let mut waiting = Waiting::start(&place, &args);
     waiting.code();
     waiting.end().code(4);
-    assert_snapshot!(only_reasons(&place).join("\n"), @"");
+    assert_snapshot!(only_reasons(&place).join("\n"), @"http://127.0.0.1:[port] says that the time to sign in is over; start the sign-in again");
 }
 
 #[test]
@@ -147,7 +208,10 @@ fn a_host_without_codes_says_what_else_there_is() {
     let args = ["org", "add", "gitlab", "--host", sim.url(), "--device-code"];
     let ran = place.run(&args);
     ran.code(6);
-    assert_snapshot!(steady(&ran.stderr), @"");
+    assert_snapshot!(steady(&ran.stderr), @"
+    error: http://127.0.0.1:[port] does not offer signing in with a code on another device; it is there from GitLab 17.3 on
+    hint: sign in with a browser on this machine, or use an access token
+    ");
     assert_eq!(only_reasons(&place).len(), 1);
 }
 
@@ -158,10 +222,26 @@ fn whoever_says_no_is_told_what_to_do_and_leaves_nothing() {
     let mut waiting = begin(&place, &sim);
     let page = Browser::open(&waiting.entrance()).deny(&sim);
     assert_eq!(page.status, 400);
-    assert_snapshot!(page.page, @"");
+    assert_snapshot!(page.page, @r#"
+    <!doctype html>
+    <html lang="en">
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width">
+    <meta name="color-scheme" content="light dark">
+    <title>Not signed in - Forgehold</title>
+    <h1>Not signed in</h1>
+    <p>The sign-in was denied.</p>
+    <p>Sign in again and agree, or ask whoever runs the host to allow the application.</p>
+    <p>Return to the terminal; it says the same and more. This page can be closed.</p>
+    </html>
+    "#);
     let ran = waiting.end();
-    assert_snapshot!(steady(&ran.code(5).stderr), @"");
-    assert_snapshot!(only_reasons(&place).join("\n"), @"");
+    assert_snapshot!(steady(&ran.code(5).stderr), @"
+    open http://127.0.0.1:[port]/ in a browser on this machine to sign in
+    error: http://127.0.0.1:[port] did not let you in: the sign-in was denied (The resource owner or authorization server denied the request.)
+    hint: sign in again and agree, or ask whoever runs the host to allow the application
+    ");
+    assert_snapshot!(only_reasons(&place).join("\n"), @"http://127.0.0.1:[port] did not let you in: the sign-in was denied (The resource owner or authorization server denied the request.); sign in again and agree, or ask whoever runs the host to allow the application");
 }
 
 #[test]
@@ -177,7 +257,10 @@ fn an_application_that_nobody_registered_is_told_with_what_to_register() {
         );
     }
     let ran = place.run(&["org", "add", "gitlab", "--no-browser"]);
-    assert_snapshot!(ran.code(2).stderr, @"");
+    assert_snapshot!(ran.code(2).stderr, @"
+    error: no application is configured for signing in at https://gitlab.com
+    hint: register an application at https://gitlab.com (User settings, Applications; not confidential; scopes read_api, read_user, read_repository, and api for restoring) with exactly the redirect URI http://127.0.0.1/callback/gitlab.com, and add its client id to `oauth.clients` of the configuration; or register using login and token
+    ");
     assert_eq!(sim.get().requests().len(), 0, "nothing went on the network");
     assert_eq!(only_reasons(&place), Vec::<String>::new());
 }
@@ -209,7 +292,7 @@ fn an_application_with_a_secret() {
         .code(2)
         .stderr
         .replace(&place.folder().display().to_string(), "<folder>");
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @"error: <folder>/client-secret cannot be read, which oauth.clients of the configuration names: others may read it; make it private with `chmod 600`");
     for (text, wrong) in [("", "it is empty"), ("two words", "white space")] {
         place.file("client-secret", text);
         private(0o600);
@@ -233,7 +316,11 @@ fn an_application_with_a_secret() {
     let page = Browser::open(&waiting.entrance()).agree(&sim, "alice");
     assert_eq!(page.status, 400, "{page:?}");
     let ran = waiting.end();
-    assert_snapshot!(steady(&ran.code(5).stderr), @"");
+    assert_snapshot!(steady(&ran.code(5).stderr), @"
+    open http://127.0.0.1:[port]/ in a browser on this machine to sign in
+    error: http://127.0.0.1:[port] refuses: invalid_client: Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method.
+    hint: check the application at the host (redirect URI, scopes, whether it is confidential) and its client id and secret in `oauth.clients`
+    ");
     place.file("client-secret", "  gloas-right \n");
     signed_in(&place, &sim, "alice", &add).ok();
 }
@@ -273,7 +360,11 @@ fn what_does_not_belong_to_the_sign_in_neither_ends_nor_completes_it() {
     assert_eq!(page.status, 400);
     assert!(!page.page.contains("evil"), "{page:?}");
     let ran = waiting.end();
-    assert_snapshot!(steady(&ran.code(5).stderr), @"");
+    assert_snapshot!(steady(&ran.code(5).stderr), @"
+    open http://127.0.0.1:[port]/ in a browser on this machine to sign in
+    error: the answer says that it comes from `https://evil.example`, not from http://127.0.0.1:[port]; perhaps another host mixed itself in
+    hint: start the sign-in again
+    ");
     assert_eq!(only_reasons(&place).len(), 1);
     assert_eq!(sim.get().oauth().stats().exchanges, 0);
 }
@@ -401,10 +492,51 @@ fn a_check_shows_what_would_be_covered_and_gives_the_grant_back() {
         "acme",
     ];
     let ran = signed_in(&place, &sim, "alice", &args);
-    assert_snapshot!(steady(&ran.ok()), @"");
+    assert_snapshot!(steady(&ran.ok()), @"
+    Name:  acme
+    Host:  http://127.0.0.1:[port]
+    Account:  alice (person)
+    Authentication:  single sign-on (SSO), read access
+    Granted scopes:  read_api, read_repository, read_user
+    Covers:  acme
+    Protect groups:  off
+    Automatically add new repositories:  off
+    License existing repositories:  none
+    Repositories list synchronization:  every 6 hours
+    Default device:  embedded
+
+    Synchronization
+    Schedule:  every 6 hours
+    Next runs  UTC  Clock change
+    Fri 2026-11-27 13:01 UTC  [time]
+    Fri 2026-11-27 19:01 UTC  [time]
+    Sat 2026-11-28 01:01 UTC  [time]
+    Sat 2026-11-28 07:01 UTC  [time]
+    Sat 2026-11-28 13:01 UTC  [time]
+    an organization gets its own place in the interval when it is connected, so the minutes will differ; its first sync starts at once
+
+    Permissions
+    Permission  Granted
+    List groups and repositories  granted
+    Clone code  granted
+    Read metadata  granted
+    Restore code  missing scope write_repository or api
+    Restore metadata  missing scope api
+    Manage webhooks  missing scope api
+
+    Would be covered
+    Repositories:  4
+    Only shared in:  0
+    Archived:  1
+    Pending deletion:  0
+    Groups:  2
+    Would get a license:  0
+    Group or namespace  Repositories
+    acme  4
+    ");
     let stats = sim.get().oauth().stats();
     assert_eq!((stats.exchanges, stats.revocations), (1, 1));
-    assert_snapshot!(only_reasons(&place).join("\n"), @"");
+    assert_snapshot!(only_reasons(&place).join("\n"), @"the sign-in was only a check, so nothing was stored");
 }
 
 #[test]
@@ -412,7 +544,10 @@ fn removing_gives_the_grant_back_and_says_so() {
     let sim = Sim::company();
     let place = registered(&sim);
     connect(&place, &sim, &[]).ok();
-    assert_snapshot!(steady(&place.ok(&["org", "remove", "acme", "--confirm", "acme"])), @"");
+    assert_snapshot!(steady(&place.ok(&["org", "remove", "acme", "--confirm", "acme"])), @"
+    removed acme: 0 licenses are free again, 1 secrets were deleted; the history stays
+    http://127.0.0.1:[port] has ended what the sign-in had granted
+    ");
     assert_eq!(sim.get().oauth().stats().revocations, 1);
     assert_eq!(secrets(&place), 0);
 
@@ -492,7 +627,10 @@ fn an_account_that_sees_nothing_known_is_taken_only_after_a_person_agreed() {
     let args = ["org", "reconnect", "acme", "--sso"];
     let refused = signed_in(&place, &sim, "bob", &args);
     let last: Vec<&str> = refused.code(7).stderr.lines().rev().take(2).collect();
-    assert_snapshot!(last.join("\n"), @"");
+    assert_snapshot!(last.join("\n"), @"
+    hint: use an account that sees them, or repeat with --accept-unseen
+    error: the account `bob` sees none of the 4 known repositories of `acme`
+    ");
     let shown = place.json(&["org", "show", "acme"]);
     assert_eq!(shown["account"]["login"], "alice");
     assert_eq!(
@@ -527,7 +665,15 @@ fn a_sign_in_that_the_host_ended_says_what_to_do() {
         .expect("it was granted");
     place.run(&["org", "sync", "acme"]).code(12);
     let status = &place.json(&["org", "show", "acme"])["status"];
-    insta::assert_json_snapshot!(status, @"");
+    insta::assert_json_snapshot!(status, @r#"
+    {
+      "detail": "the sign-in at the host has ended: The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued to another client.",
+      "next_step": "sign in again: reconnect the organization",
+      "reason": "sign_in_again",
+      "since": null,
+      "state": "action_required"
+    }
+    "#);
     // Asking again and again is no use, and is not done.
     let refused = sim.get().oauth().stats().refused_refreshes;
     place.run(&["org", "sync", "acme"]).code(12);
@@ -583,7 +729,7 @@ fn sign_in_and_token_do_not_mix() {
     let both = ["org", "add", "gitlab", "--no-browser", "--device-code"];
     assert!(refused(&both).contains("cannot be used with"));
     let unknown = ["org", "add", "gitlab", "--sso-access", "everything"];
-    assert_snapshot!(refused(&unknown), @"");
+    assert_snapshot!(refused(&unknown), @"error: invalid value 'everything' for '--sso-access <ACCESS>': `everything` is not a known access; known are read, restore");
 }
 
 #[track_caller]
@@ -624,7 +770,10 @@ fn a_token_is_replaced_by_the_host() {
     let events = place.ok(&["events"]);
     assert!(events.contains("organization.token_rotated"), "{events}");
     let refused = place.run(&["org", "rotate-token", "acme", "--days", "0"]);
-    assert_snapshot!(refused.code(2).stderr, @"");
+    assert_snapshot!(refused.code(2).stderr, @"
+    error: a value is not right; nothing was changed
+      --token-secret or --token-stdin: the new token can work for 1 to 365 days
+    ");
 }
 
 #[test]
@@ -635,7 +784,10 @@ fn a_rotation_whose_answer_is_lost_is_never_repeated() {
     sim.get()
         .fault(Fault::new(FaultKind::Close).path("/api/v4/personal_access_tokens/self/rotate"));
     let lost = place.run(&["org", "rotate-token", "acme"]);
-    assert_snapshot!(steady(&lost.code(5).stderr), @"");
+    assert_snapshot!(steady(&lost.code(5).stderr), @"
+    error: whether http://127.0.0.1:[port] replaced the access token of `acme` is unknown: error sending request: client error (SendRequest): connection closed before message completed
+    hint: make a new token at the host and reconnect `acme` with it; do not rotate again
+    ");
     assert_eq!(rotations(&sim), 1);
     sim.get().clear_faults();
     for _ in 0..3 {
@@ -653,5 +805,8 @@ fn tokens_of_a_sign_in_need_no_rotation() {
     let place = registered(&sim);
     connect(&place, &sim, &["--no-sync"]).ok();
     let refused: Ran = place.run(&["org", "rotate-token", "acme"]);
-    assert_snapshot!(refused.code(2).stderr, @"");
+    assert_snapshot!(refused.code(2).stderr, @"
+    error: a value is not right; nothing was changed
+      --token-secret or --token-stdin: the organization signed in at the host, and its tokens renew themselves; there is nothing to rotate
+    ");
 }
