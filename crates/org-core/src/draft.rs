@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use crate::host::{HostUrl, PlainHttp, Service};
 use crate::ids::{DeviceId, OrganizationId};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
+use crate::oauth::Access;
 use crate::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
 use crate::schedule::{
     CronSchedule, DailyTimes, Interval, Schedule, TimeOfDay, Weekdays, WeekdaysError, Zone,
 };
-use crate::oauth::Access;
 use crate::text::{GroupPath, Login, OrganizationName, SecretName, TextError};
 
 /// The most groups that a scope may name.

@@ -36,7 +36,9 @@ pub struct ClientId(String);
 
 /// Why a text is not a client id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the client id must be 1 to 255 visible ASCII characters without spaces; copy it from the application's page at the host")]
+#[error(
+    "the client id must be 1 to 255 visible ASCII characters without spaces; copy it from the application's page at the host"
+)]
 pub struct ClientIdError;
 
 impl ClientId {

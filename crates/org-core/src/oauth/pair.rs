@@ -126,7 +126,9 @@ impl TokenPair {
                 "expires" => expires = time(value),
                 "client" => client = value.parse().ok(),
                 "redirect" => {
-                    let parsed = value.parse().map_err(|_| wrong("its redirect URI is none"))?;
+                    let parsed = value
+                        .parse()
+                        .map_err(|_| wrong("its redirect URI is none"))?;
                     redirect = Some(parsed);
                 }
                 // A later version may add what this one does not need.
@@ -144,7 +146,6 @@ impl TokenPair {
             redirect,
         })
     }
-
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
+use super::{Credential, HostAccess, VcsOauth, VcsRotation};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
 use crate::inventory::Group;
 use crate::listing::{ListingEvent, Scope};
 use crate::text::GroupPath;
-use super::{Credential, HostAccess, VcsOauth, VcsRotation};
 use crate::token::{Account, CapabilityTable, TokenFacts};
 
 /// Why a host did not answer as asked. No message ever holds a credential.

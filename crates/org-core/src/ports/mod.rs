@@ -21,8 +21,8 @@ use std::sync::Arc;
 pub use credential::{AccessTokens, Credential, HostAccess};
 pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{
-    Confirmation, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,
-    ProbeStepKind, VcsHost, VcsIdentity, VcsListing, VcsProbe,
+    Confirmation, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep, ProbeStepKind,
+    VcsHost, VcsIdentity, VcsListing, VcsProbe,
 };
 pub use licensing::{EntitlementError, Entitlements};
 pub use oauth::{

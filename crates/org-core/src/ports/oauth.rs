@@ -191,51 +191,77 @@ pub enum OauthError {
 ///
 /// Codes and refresh tokens work once, so every method but [`VcsOauth::revoke`] sends its request at most once, follows no redirect, and
 /// tells [`OauthError::NotSent`] from [`OauthError::Lost`]: only the first may be tried again. Client secrets stay inside.
+///
+/// A host that people cannot sign in at keeps the methods as they are here.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait VcsOauth: Send + Sync {
     /// The application that is configured for a host; `None` if there is none.
-    fn client(&self, host: &HostUrl) -> Option<ClientId>;
+    fn client(&self, _host: &HostUrl) -> Option<ClientId> {
+        None
+    }
 
     /// The address that the browser opens. It is secret, since it holds the state.
     fn authorization_url(
         &self,
         host: &HostUrl,
-        request: &AuthorizationRequest,
-    ) -> Result<SecretString, OauthError>;
+        _request: &AuthorizationRequest,
+    ) -> Result<SecretString, OauthError> {
+        Err(unsupported(host, "signing in"))
+    }
 
     /// Turns a code into tokens.
     async fn exchange(
         &self,
         host: &HostUrl,
-        exchange: &CodeExchange,
-        access: Access,
-    ) -> Result<Grant, OauthError>;
+        _exchange: &CodeExchange,
+        _access: Access,
+    ) -> Result<Grant, OauthError> {
+        Err(unsupported(host, "signing in"))
+    }
 
     /// Turns a refresh token into new tokens. The old pair is void from that moment on, even if the answer is lost. `redirect` is that of the
     /// sign-in, where it had one.
     async fn refresh(
         &self,
         host: &HostUrl,
-        refresh_token: &SecretString,
-        redirect: Option<&RedirectUri>,
-    ) -> Result<Grant, OauthError>;
+        _refresh_token: &SecretString,
+        _redirect: Option<RedirectUri>,
+    ) -> Result<Grant, OauthError> {
+        Err(unsupported(host, "signing in"))
+    }
 
     /// Begins a device sign-in.
-    async fn start_device(&self, host: &HostUrl, access: Access)
-    -> Result<DeviceStart, OauthError>;
+    async fn start_device(
+        &self,
+        host: &HostUrl,
+        _access: Access,
+    ) -> Result<DeviceStart, OauthError> {
+        Err(unsupported(host, "signing in by a code"))
+    }
 
     /// Asks once whether the person has decided. After [`DevicePoll::Granted`] the device code is void.
     async fn poll_device(
         &self,
         host: &HostUrl,
-        device_code: &SecretString,
-        access: Access,
-    ) -> Result<DevicePoll, OauthError>;
+        _device_code: &SecretString,
+        _access: Access,
+    ) -> Result<DevicePoll, OauthError> {
+        Err(unsupported(host, "signing in by a code"))
+    }
 
     /// Takes a pair back by its access or refresh token; the host ends both. One that is unknown counts as taken back (RFC 7009,
     /// section 2.2), so this may be repeated.
-    async fn revoke(&self, host: &HostUrl, token: &SecretString) -> Result<(), OauthError>;
+    async fn revoke(&self, host: &HostUrl, _token: &SecretString) -> Result<(), OauthError> {
+        Err(unsupported(host, "signing in"))
+    }
+}
+
+fn unsupported(host: &HostUrl, what: &str) -> OauthError {
+    OauthError::Unsupported {
+        host: host.to_string(),
+        what: what.to_owned(),
+    }
 }
 
 /// An access token that took the place of another.
@@ -272,7 +298,7 @@ pub enum RotateError {
     },
 }
 
-/// Has access tokens replace themselves.
+/// Has access tokens replace themselves. A host that cannot keeps the method as it is here.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait VcsRotation: Send + Sync {
@@ -281,6 +307,12 @@ pub trait VcsRotation: Send + Sync {
     async fn rotate(
         &self,
         access: &HostAccess,
-        expires_on: NaiveDate,
-    ) -> Result<RotatedToken, RotateError>;
+        _expires_on: NaiveDate,
+    ) -> Result<RotatedToken, RotateError> {
+        Err(RotateError::Refused(HostError::Unsupported {
+            host: access.host.to_string(),
+            action: "rotating access tokens".to_owned(),
+            detail: "make a new one there, and reconnect with it".to_owned(),
+        }))
+    }
 }

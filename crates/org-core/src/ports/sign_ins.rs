@@ -18,9 +18,6 @@ pub trait SignInStore: Send + Sync {
     async fn take(&self, state: &StateHash) -> Result<Option<SignIn>, StoreError>;
 
     /// Takes away and answers those whose time is over at `now`, at most `limit` of them, the oldest first.
-    async fn take_expired(
-        &self,
-        now: DateTime<Utc>,
-        limit: u32,
-    ) -> Result<Vec<SignIn>, StoreError>;
+    async fn take_expired(&self, now: DateTime<Utc>, limit: u32)
+    -> Result<Vec<SignIn>, StoreError>;
 }

@@ -351,11 +351,7 @@ fn connected_event(organization: &Organization, actor: &Actor) -> Event {
         "",
         organization.account.login.as_str(),
     ))
-    .with_change(FieldChange::new(
-        "method",
-        "",
-        organization.auth.as_str(),
-    ))
+    .with_change(FieldChange::new("method", "", organization.auth.as_str()))
     .with_change(FieldChange::new("scope", "", &settings.scope.to_string()))
     .with_change(FieldChange::new(
         "protect_groups",

@@ -41,7 +41,10 @@ const WRITE_PAUSE: Duration = Duration::from_secs(2);
 const RENEWING: &str = "renewing the sign-in";
 
 /// What opens the host of an organization. The token of a sign-in is renewed first if it is time to.
-pub async fn access(ports: &Ports, organization: &Organization) -> Result<HostAccess, UseCaseError> {
+pub async fn access(
+    ports: &Ports,
+    organization: &Organization,
+) -> Result<HostAccess, UseCaseError> {
     let host = organization.host.clone();
     match &organization.auth {
         AuthMethod::AccessToken { secret, .. } => match ports.vault.get(*secret).await? {
@@ -216,7 +219,11 @@ impl SsoTokens {
         ports.renewals.put_down(renewal, spending).await?;
         let first = self.spend(refresh_token, old).await;
         let answer = match first {
-            Err(OauthError::InvalidGrant { .. } | OauthError::Lost { .. } | OauthError::Unexpected { .. }) => {
+            Err(
+                OauthError::InvalidGrant { .. }
+                | OauthError::Lost { .. }
+                | OauthError::Unexpected { .. },
+            ) => {
                 // A replica may lag behind, or the answer alone be lost: the same token once more, and never again.
                 ports.timer.sleep(REPLICA_LAG).await;
                 let newest = self.load().await?;
@@ -245,7 +252,9 @@ impl SsoTokens {
                 }
                 ports.renewals.release(renewal, self.dead(old)).await?;
                 Err(self.ended(&if renewal.state.spending == Some(old.version) {
-                    format!("an earlier renewal was cut off before its answer could be kept ({detail})")
+                    format!(
+                        "an earlier renewal was cut off before its answer could be kept ({detail})"
+                    )
                 } else {
                     detail
                 }))
@@ -263,7 +272,7 @@ impl SsoTokens {
     }
 
     async fn spend(&self, token: &SecretString, old: &Kept) -> Result<TokenPair, OauthError> {
-        let redirect = old.pair.redirect.as_ref();
+        let redirect = old.pair.redirect.clone();
         let mut grant = self.ports.host.refresh(&self.host, token, redirect).await?;
         if grant.scopes.is_empty() {
             grant.scopes.clone_from(&old.pair.scopes);

@@ -10,9 +10,9 @@ use crate::organization::{AutoLicense, GroupProtection, Organization, Settings, 
 use crate::ports::{OrganizationChange, Ports, Stale, StoreError};
 use crate::secret::SecretOwner;
 use crate::text::OrganizationName;
+use crate::use_cases::credential::{self, Revocation};
 use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{self, Candidate};
-use crate::use_cases::credential::{self, Revocation};
 use crate::use_cases::{STALE_RETRIES, UseCaseError};
 
 /// What shall change, as typed; `None` leaves a setting as it is.

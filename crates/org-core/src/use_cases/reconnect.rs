@@ -51,7 +51,13 @@ pub async fn reconnect(
     let token = preflight::token(ports, &source).await?;
     preflight::may_use(&token, Some(organization.id))?;
     let access = HostAccess::by_token(organization.host.clone(), token.value.clone());
-    preflight::reach(ports, &organization.host, Some(&access.credential), progress).await?;
+    preflight::reach(
+        ports,
+        &organization.host,
+        Some(&access.credential),
+        progress,
+    )
+    .await?;
     let identity = preflight::authenticate(ports, &access, &login, progress).await?;
     let (secret, own) = keep(ports, &organization, &token).await?;
     let new = NewCredential {

@@ -56,7 +56,12 @@ pub async fn rotate(
     let expires_on = last_day(now.date_naive(), days)?;
     let claim = ports
         .renewals
-        .claim(secret, ProcessId::from_uuid(ports.ids.next_id()), now, now + LEASE)
+        .claim(
+            secret,
+            ProcessId::from_uuid(ports.ids.next_id()),
+            now,
+            now + LEASE,
+        )
         .await?;
     let renewal = match claim {
         RenewalClaim::Granted(renewal) => renewal,
@@ -146,7 +151,9 @@ impl Rotation<'_> {
                     Err(UseCaseError::Host(HostError::Unavailable {
                         host,
                         action: "rotating the access token".to_owned(),
-                        detail: format!("{detail}; the old token still works, so nothing was replaced"),
+                        detail: format!(
+                            "{detail}; the old token still works, so nothing was replaced"
+                        ),
                     }))
                 }
                 Ok(false) => self.lost(version, &detail).await,
@@ -213,7 +220,8 @@ async fn put_down(
     (version, expires_on): (SecretVersion, Option<NaiveDate>),
     actor: &Actor,
 ) -> Result<Organization, UseCaseError> {
-    let words = |day: Option<NaiveDate>| day.map_or_else(|| "never".to_owned(), |day| day.to_string());
+    let words =
+        |day: Option<NaiveDate>| day.map_or_else(|| "never".to_owned(), |day| day.to_string());
     for _ in 0..STALE_RETRIES {
         let mut token = organization.auth.token().clone();
         let before = token.expires_on;

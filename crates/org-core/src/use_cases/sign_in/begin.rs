@@ -84,7 +84,16 @@ pub async fn begin(
     let owner = SecretOwner::Attempt(attempt.id);
     let begun = async {
         preflight::reach(ports, &draft.host, None, progress).await?;
-        prepare(ports, &draft.host, access, redirect, initiator, purpose, owner).await
+        prepare(
+            ports,
+            &draft.host,
+            access,
+            redirect,
+            initiator,
+            purpose,
+            owner,
+        )
+        .await
     };
     match begun.await {
         Ok(begun) => Ok(Begun {

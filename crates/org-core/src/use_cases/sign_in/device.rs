@@ -59,7 +59,14 @@ pub async fn by_device_again(
         organization: organization.id,
         blind,
     };
-    sign_in(ports, &organization.host, (access, purpose), actor, progress).await
+    sign_in(
+        ports,
+        &organization.host,
+        (access, purpose),
+        actor,
+        progress,
+    )
+    .await
 }
 
 fn registered(ports: &Ports, host: &HostUrl) -> Result<(), SignInError> {
@@ -124,7 +131,11 @@ async fn wait(
         if ports.clock.now() >= until {
             return Err(expired());
         }
-        match ports.host.poll_device(host, &start.device_code, access).await {
+        match ports
+            .host
+            .poll_device(host, &start.device_code, access)
+            .await
+        {
             Ok(DevicePoll::Granted(grant)) => return Ok(grant),
             Ok(DevicePoll::Pending) => {}
             Ok(DevicePoll::SlowDown) => {
@@ -143,7 +154,9 @@ async fn wait(
             Err(OauthError::InvalidGrant { host, detail }) if lost => {
                 return Err(OauthError::InvalidGrant {
                     host,
-                    detail: format!("the answer that had the tokens got lost on the way ({detail})"),
+                    detail: format!(
+                        "the answer that had the tokens got lost on the way ({detail})"
+                    ),
                 }
                 .into());
             }

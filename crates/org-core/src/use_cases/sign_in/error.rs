@@ -17,7 +17,9 @@ pub enum SignInError {
         redirect: RedirectUri,
     },
     /// No sign-in waits for this answer.
-    #[error("no sign-in waits for this answer: it was answered before, took longer than ten minutes, or was not started here")]
+    #[error(
+        "no sign-in waits for this answer: it was answered before, took longer than ten minutes, or was not started here"
+    )]
     UnknownState,
     /// The time is over.
     #[error("the sign-in took longer than ten minutes")]
@@ -26,7 +28,9 @@ pub enum SignInError {
     #[error("the answer came to another session than the one that began the sign-in")]
     OtherInitiator,
     /// The answer arrived elsewhere than it was to.
-    #[error("the answer arrived at `{arrived}` instead of `{expected}`; perhaps another host mixed itself in")]
+    #[error(
+        "the answer arrived at `{arrived}` instead of `{expected}`; perhaps another host mixed itself in"
+    )]
     OtherRedirect {
         /// Where it arrived.
         arrived: String,
@@ -34,7 +38,9 @@ pub enum SignInError {
         expected: String,
     },
     /// The answer names another host as its issuer.
-    #[error("the answer says that it comes from `{issuer}`, not from {host}; perhaps another host mixed itself in")]
+    #[error(
+        "the answer says that it comes from `{issuer}`, not from {host}; perhaps another host mixed itself in"
+    )]
     OtherIssuer {
         /// Who it says it is.
         issuer: String,

@@ -48,7 +48,9 @@ pub(super) async fn with_pair(
             name,
         } => {
             let named = (*organization, name.as_ref());
-            granted.connect(ports, *attempt, named, actor, progress).await
+            granted
+                .connect(ports, *attempt, named, actor, progress)
+                .await
         }
         Purpose::Reconnect {
             organization,

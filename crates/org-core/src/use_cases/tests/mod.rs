@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use uuid::Uuid;
 
-use crate::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
+use crate::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use crate::event::Actor;
 use crate::ids::ProcessId;
 use crate::organization::{ExistingRepositories, Organization};
@@ -55,6 +55,7 @@ fn draft() -> OrganizationDraft {
     OrganizationDraft {
         name: Some("Acme".into()),
         host: build::host_url().to_string(),
+        method: Method::AccessToken,
         login: "robot".into(),
         token: TokenDraft::Value(build::secret("token-of-robot")),
         settings: SettingsDraft {
