@@ -123,6 +123,14 @@ impl Visits {
     pub(crate) async fn next(&mut self) -> Option<Visit> {
         self.answers.recv().await
     }
+
+    /// Ends the listening. An answer that came meanwhile hears that the sign-in is over.
+    pub(crate) async fn end(mut self) {
+        self.answers.close();
+        while let Ok(visit) = self.answers.try_recv() {
+            visit.show(Page::over()).await;
+        }
+    }
 }
 
 /// An answer, and the browser that waits for a page.

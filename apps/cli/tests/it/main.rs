@@ -13,4 +13,5 @@ mod secrets;
 mod shell;
 mod sim;
 mod sso;
+mod sso_secrets;
 mod terminal;

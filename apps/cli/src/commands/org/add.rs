@@ -56,9 +56,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     token: TokenArgs,
 
-    #[command(flatten)]
-    sso: SsoArgs,
-
     /// Cover these groups with everything below them; all groups of the account when nothing is said
     #[arg(long = "group", value_name = "PATH", num_args = 1.., value_delimiter = ',')]
     groups: Vec<String>,
@@ -80,6 +77,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     schedule: ScheduleArgs,
+
+    #[command(flatten)]
+    sso: SsoArgs,
 
     /// The default device, which authenticates and does the work; the only one is `embedded`
     #[arg(long, value_name = "DEVICE", help_heading = "Connecting")]

@@ -31,13 +31,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     token: TokenArgs,
 
-    /// Sign in at the host; what an organization that signed in before does when nothing is said
-    #[arg(long, conflicts_with_all = TOKEN_FLAGS, help_heading = "Single sign-on (SSO)")]
-    sso: bool,
-
-    #[command(flatten)]
-    sign_in: SsoArgs,
-
     /// Agree that the account may see none of the known repositories
     #[arg(long)]
     accept_unseen: bool,
@@ -45,6 +38,13 @@ pub(crate) struct Args {
     /// Do not start a sync; it is due at once
     #[arg(long)]
     no_sync: bool,
+
+    /// Sign in at the host; what an organization that signed in before does when nothing is said
+    #[arg(long, conflicts_with_all = TOKEN_FLAGS, help_heading = "Single sign-on (SSO)")]
+    sso: bool,
+
+    #[command(flatten)]
+    sign_in: SsoArgs,
 }
 
 impl Args {

@@ -1,10 +1,11 @@
 //! `forgehold org rotate-token`.
 
+use org_core::draft::Field;
 use org_core::use_cases::rotate;
 
 use super::{Target, by_now};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::organization::Organization;
 
@@ -24,7 +25,9 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
     let rotated = {
         let progress = session.progress();
         let (ports, actor) = (session.ports(), &session.actor);
-        rotate::rotate(ports, organization, args.days, actor, &progress).await?
+        rotate::rotate(ports, organization, args.days, actor, &progress)
+            .await
+            .map_err(|error| CliError::from(error).with_flags(&[(Field::Token, "the token")]))?
     };
     app.output.note(format_args!(
         "the host has replaced the token of `{}`; the old one stopped working",

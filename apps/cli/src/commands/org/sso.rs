@@ -203,7 +203,7 @@ async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result
         let who = (&loopback, initiator);
         wanted.begin(ports, who, session, &progress).await?
     };
-    let visits = loopback.serve(begun.url.clone(), &begun.redirect);
+    let mut visits = loopback.serve(begun.url.clone(), &begun.redirect);
     let waiting = Waiting {
         session,
         progress: &progress,
@@ -231,7 +231,9 @@ async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result
             }
         }
     };
-    waiting.answer(visits, stop, opening).await
+    let received = waiting.answer(&mut visits, stop, opening).await;
+    visits.end().await;
+    received
 }
 
 /// A sign-in whose answer is waited for.
@@ -246,7 +248,7 @@ struct Waiting<'a> {
 impl Waiting<'_> {
     async fn answer(
         &self,
-        mut visits: Visits,
+        visits: &mut Visits,
         mut stop: Stop,
         opening: impl Future<Output = ()>,
     ) -> Result<Received, Ended> {
