@@ -153,9 +153,15 @@ impl Response {
 /// Asks for an address of this machine.
 #[track_caller]
 pub(crate) fn get(address: &str, fields: &[(&str, &str)]) -> Response {
+    try_get(address, fields).expect("somebody answers")
+}
+
+/// The same where perhaps nobody listens any more.
+#[track_caller]
+pub(crate) fn try_get(address: &str, fields: &[(&str, &str)]) -> Option<Response> {
     let rest = address.strip_prefix("http://").expect("plain http");
     let (authority, path) = rest.split_once('/').expect("a path");
-    let mut stream = TcpStream::connect(authority).expect("the program listens");
+    let mut stream = TcpStream::connect(authority).ok()?;
     let mut request = format!("GET /{path} HTTP/1.1\r\n");
     if !fields.iter().any(|(name, _)| *name == "Host") {
         request += &format!("Host: {authority}\r\n");
@@ -164,19 +170,19 @@ pub(crate) fn get(address: &str, fields: &[(&str, &str)]) -> Response {
         request += &format!("{name}: {value}\r\n");
     }
     request += "Connection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).expect("it is read");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, page) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, page) = answer.split_once("\r\n\r\n")?;
     let status = head
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok());
-    Response {
+    Some(Response {
         status: status.expect("a status"),
         head: head.replace("\r\n", "\n"),
         page: page.to_owned(),
-    }
+    })
 }
 
 /// The browser of somebody: what it was given by the program, and where it was sent.
