@@ -97,12 +97,7 @@ impl Transport {
 
     /// The way to one host, with a credential or without.
     pub(crate) fn api(self: &Arc<Self>, host: &HostUrl, credential: Option<&Credential>) -> Api {
-        Api::new(
-            Arc::clone(self),
-            host,
-            credential.cloned(),
-            self.gate(host),
-        )
+        Api::new(Arc::clone(self), host, credential.cloned(), self.gate(host))
     }
 
     fn gate(&self, host: &HostUrl) -> Arc<Gate> {

@@ -60,7 +60,9 @@ impl<'a> Asking<'a> {
             Err(Unanswered::NoToken(failure)) => return Err(self.not_sent(&failure.words())),
             // Too long for any answer of this kind; but with an error status it was no yes.
             Err(Unanswered::TooLarge { status }) => {
-                return Err(self.unexpected(&format!("an answer without end, with status {status}")));
+                return Err(
+                    self.unexpected(&format!("an answer without end, with status {status}"))
+                );
             }
         };
         match answer.status {
