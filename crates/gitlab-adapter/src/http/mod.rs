@@ -1,4 +1,5 @@
-//! The one way to a host: everything that is sent goes through [`Api::send`], with limits, patience and politeness.
+//! The one way to a host, with limits, patience and politeness. What only asks goes through [`Api::send`] and may be repeated; what changes
+//! something goes through [`Api::post_once`] and never is.
 
 mod api;
 mod backoff;

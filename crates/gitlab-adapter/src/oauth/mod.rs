@@ -7,6 +7,7 @@ mod ask;
 mod device;
 mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use oauth2::basic::{
@@ -122,7 +123,7 @@ impl SignIn {
             .authorize_url(|| CsrfToken::new(state))
             .add_scopes(scopes(request.access))
             .set_pkce_challenge(challenge)
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .set_redirect_uri(Cow::Owned(redirect))
             .url();
         Ok(SecretString::from(String::from(url)))
     }
@@ -140,7 +141,7 @@ impl SignIn {
             .application
             .exchange_code(code)
             .set_pkce_verifier(self.proof(&exchange.verifier)?)
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .set_redirect_uri(Cow::Owned(redirect))
             .request_async(&asking)
             .await;
         asking.grant(answered, asked_for(access))
