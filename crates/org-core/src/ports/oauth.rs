@@ -197,7 +197,8 @@ pub enum OauthError {
 #[async_trait]
 pub trait VcsOauth: Send + Sync {
     /// The application that is configured for a host; `None` if there is none.
-    fn client(&self, _host: &HostUrl) -> Option<ClientId> {
+    fn client(&self, host: &HostUrl) -> Option<ClientId> {
+        let _ = host;
         None
     }
 
@@ -205,8 +206,9 @@ pub trait VcsOauth: Send + Sync {
     fn authorization_url(
         &self,
         host: &HostUrl,
-        _request: &AuthorizationRequest,
+        request: &AuthorizationRequest,
     ) -> Result<SecretString, OauthError> {
+        let _ = request;
         Err(unsupported(host, "signing in"))
     }
 
@@ -214,9 +216,10 @@ pub trait VcsOauth: Send + Sync {
     async fn exchange(
         &self,
         host: &HostUrl,
-        _exchange: &CodeExchange,
-        _access: Access,
+        exchange: &CodeExchange,
+        access: Access,
     ) -> Result<Grant, OauthError> {
+        let _ = (exchange, access);
         Err(unsupported(host, "signing in"))
     }
 
@@ -225,9 +228,10 @@ pub trait VcsOauth: Send + Sync {
     async fn refresh(
         &self,
         host: &HostUrl,
-        _refresh_token: &SecretString,
-        _redirect: Option<RedirectUri>,
+        refresh_token: &SecretString,
+        redirect: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
+        let _ = (refresh_token, redirect);
         Err(unsupported(host, "signing in"))
     }
 
@@ -235,8 +239,9 @@ pub trait VcsOauth: Send + Sync {
     async fn start_device(
         &self,
         host: &HostUrl,
-        _access: Access,
+        access: Access,
     ) -> Result<DeviceStart, OauthError> {
+        let _ = access;
         Err(unsupported(host, "signing in by a code"))
     }
 
@@ -244,15 +249,17 @@ pub trait VcsOauth: Send + Sync {
     async fn poll_device(
         &self,
         host: &HostUrl,
-        _device_code: &SecretString,
-        _access: Access,
+        device_code: &SecretString,
+        access: Access,
     ) -> Result<DevicePoll, OauthError> {
+        let _ = (device_code, access);
         Err(unsupported(host, "signing in by a code"))
     }
 
     /// Takes a pair back by its access or refresh token; the host ends both. One that is unknown counts as taken back (RFC 7009,
     /// section 2.2), so this may be repeated.
-    async fn revoke(&self, host: &HostUrl, _token: &SecretString) -> Result<(), OauthError> {
+    async fn revoke(&self, host: &HostUrl, token: &SecretString) -> Result<(), OauthError> {
+        let _ = token;
         Err(unsupported(host, "signing in"))
     }
 }
@@ -307,8 +314,9 @@ pub trait VcsRotation: Send + Sync {
     async fn rotate(
         &self,
         access: &HostAccess,
-        _expires_on: NaiveDate,
+        expires_on: NaiveDate,
     ) -> Result<RotatedToken, RotateError> {
+        let _ = expires_on;
         Err(RotateError::Refused(HostError::Unsupported {
             host: access.host.to_string(),
             action: "rotating access tokens".to_owned(),

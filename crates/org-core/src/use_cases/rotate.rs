@@ -116,12 +116,25 @@ impl Rotation<'_> {
         let gone = || UseCaseError::SecretGone {
             name: self.organization.name.clone(),
         };
-        let (version, token) = ports.vault.get(self.secret).await?.ok_or_else(gone)?;
+        let kept = match ports.vault.get(self.secret).await {
+            Ok(kept) => kept.ok_or_else(gone),
+            Err(error) => Err(error.into()),
+        };
+        let (version, token) = match kept {
+            Ok(kept) => kept,
+            Err(error) => return self.leave(error).await,
+        };
         let access = HostAccess::by_token(self.organization.host.clone(), token);
         // Somebody died, or lost the answer, while rotating this very version: the old token tells whether the host did it.
-        if self.renewal.state.spending == Some(version) && !self.works(&access).await? {
-            let detail = "an earlier rotation was cut off before its answer could be kept";
-            return self.lost(version, detail).await;
+        if self.renewal.state.spending == Some(version) {
+            match self.works(&access).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let detail = "an earlier rotation was cut off before its answer could be kept";
+                    return self.lost(version, detail).await;
+                }
+                Err(error) => return self.leave(error).await,
+            }
         }
         if self.renewal.state.dead == Some(version) {
             let detail = "it was replaced by an earlier rotation whose answer got lost";
@@ -173,6 +186,13 @@ impl Rotation<'_> {
             Err(HostError::TokenExpired { .. } | HostError::TokenRefused { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Gives the claim back with everything as it was found.
+    async fn leave<T>(&self, error: UseCaseError) -> Result<T, UseCaseError> {
+        let state = self.renewal.state;
+        self.ports.renewals.release(&self.renewal, state).await?;
+        Err(error)
     }
 
     async fn lost<T>(&self, version: SecretVersion, detail: &str) -> Result<T, UseCaseError> {

@@ -26,6 +26,21 @@ pub enum OauthFault {
     NotSent,
     /// The host answers with this instead of doing its part.
     Answers(OauthError),
+    /// The program that asks for a renewal dies before anything reaches the host: no answer ever comes. Other calls lose their answer.
+    DiesBefore,
+    /// The program that asks for a renewal dies after the host did its part. Other calls lose their answer.
+    DiesAfter,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    GetsLost,
+    /// Nobody is there to hear it.
+    Dies {
+        after: bool,
+    },
 }
 
 /// Which requests of the OAuth side there are.
@@ -142,8 +157,8 @@ impl Shared {
         }
     }
 
-    /// Counts the call, and has it go wrong if a test wants that. The answer is whether its answer gets lost.
-    fn begin(&mut self, host: &HostUrl, call: OauthCall) -> Result<bool, OauthError> {
+    /// Counts the call, and has it go wrong if a test wants that.
+    fn begin(&mut self, host: &HostUrl, call: OauthCall) -> Result<Fate, OauthError> {
         *self.oauth.calls.entry(call).or_default() += 1;
         let name = host.to_string();
         let not_sent = |detail: &str| OauthError::NotSent {
@@ -156,11 +171,26 @@ impl Shared {
         self.requests += 1;
         let fault = self.oauth.faults.get_mut(&call);
         match fault.and_then(VecDeque::pop_front) {
-            None => Ok(false),
-            Some(OauthFault::AnswerLost) => Ok(true),
+            None => Ok(Fate::Arrives),
+            Some(OauthFault::AnswerLost) => Ok(Fate::GetsLost),
+            Some(OauthFault::DiesBefore) => Ok(Fate::Dies { after: false }),
+            Some(OauthFault::DiesAfter) => Ok(Fate::Dies { after: true }),
             Some(OauthFault::NotSent) => Err(not_sent("the test said so")),
             Some(OauthFault::Answers(error)) => Err(error),
         }
+    }
+}
+
+impl Shared {
+    fn renew(&mut self, host: &HostUrl, refresh_token: &str) -> Result<Grant, OauthError> {
+        if self.oauth.lagging > 0 && self.oauth.pairs.contains_key(refresh_token) {
+            self.oauth.lagging -= 1;
+            return Err(invalid_grant(host));
+        }
+        let pair = self.oauth.pairs.remove(refresh_token);
+        let pair = pair.ok_or_else(|| invalid_grant(host))?;
+        self.end(&pair);
+        Ok(self.grant(pair.account, pair.scopes))
     }
 }
 
@@ -358,7 +388,7 @@ impl VcsOauth for FakeHost {
         _: Access,
     ) -> Result<Grant, OauthError> {
         let mut shared = self.lock();
-        let gets_lost = shared.begin(host, OauthCall::Exchange)?;
+        let gets_lost = shared.begin(host, OauthCall::Exchange)? != Fate::Arrives;
         let Some(code) = shared.oauth.codes.remove(exchange.code.expose_secret()) else {
             return Err(invalid_grant(host));
         };
@@ -381,22 +411,17 @@ impl VcsOauth for FakeHost {
         refresh_token: &SecretString,
         _: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
-        let mut shared = self.lock();
-        let gets_lost = shared.begin(host, OauthCall::Refresh)?;
-        let value = refresh_token.expose_secret();
-        if shared.oauth.lagging > 0 && shared.oauth.pairs.contains_key(value) {
-            shared.oauth.lagging -= 1;
-            return Err(invalid_grant(host));
-        }
-        let Some(pair) = shared.oauth.pairs.remove(value) else {
-            return Err(invalid_grant(host));
+        let (answer, fate) = {
+            let mut shared = self.lock();
+            match shared.begin(host, OauthCall::Refresh)? {
+                fate @ Fate::Dies { after: false } => (Err(lost(host)), fate),
+                fate => (shared.renew(host, refresh_token.expose_secret()), fate),
+            }
         };
-        shared.end(&pair);
-        let grant = shared.grant(pair.account, pair.scopes);
-        if gets_lost {
-            Err(lost(host))
-        } else {
-            Ok(grant)
+        match fate {
+            Fate::Arrives => answer,
+            Fate::GetsLost => answer.and(Err(lost(host))),
+            Fate::Dies { .. } => std::future::pending().await,
         }
     }
 
@@ -406,7 +431,7 @@ impl VcsOauth for FakeHost {
         access: Access,
     ) -> Result<DeviceStart, OauthError> {
         let mut shared = self.lock();
-        let gets_lost = shared.begin(host, OauthCall::StartDevice)?;
+        let gets_lost = shared.begin(host, OauthCall::StartDevice)? != Fate::Arrives;
         let device_code = shared.oauth.fresh("device");
         let user_code = shared.oauth.fresh("CODE");
         let device = Device {
@@ -436,7 +461,7 @@ impl VcsOauth for FakeHost {
         _: Access,
     ) -> Result<DevicePoll, OauthError> {
         let mut shared = self.lock();
-        let gets_lost = shared.begin(host, OauthCall::PollDevice)?;
+        let gets_lost = shared.begin(host, OauthCall::PollDevice)? != Fate::Arrives;
         let value = device_code.expose_secret();
         let Some(device) = shared.oauth.devices.get_mut(value) else {
             return Err(invalid_grant(host));
@@ -465,7 +490,7 @@ impl VcsOauth for FakeHost {
 
     async fn revoke(&self, host: &HostUrl, token: &SecretString) -> Result<(), OauthError> {
         let mut shared = self.lock();
-        let gets_lost = shared.begin(host, OauthCall::Revoke)?;
+        let gets_lost = shared.begin(host, OauthCall::Revoke)? != Fate::Arrives;
         let value = token.expose_secret();
         let by_access = |(_, pair): &(&String, &Pair)| pair.access_token == value;
         let found = shared.oauth.pairs.iter().find(by_access);
@@ -487,7 +512,7 @@ impl VcsRotation for FakeHost {
         let token = access.credential.current().await?;
         let mut shared = self.lock();
         let gets_lost = match shared.begin(&access.host, OauthCall::Rotate) {
-            Ok(gets_lost) => gets_lost,
+            Ok(fate) => fate != Fate::Arrives,
             Err(error) => {
                 return Err(RotateError::Refused(HostError::Unavailable {
                     host: access.host.to_string(),
