@@ -156,7 +156,7 @@ impl VcsOauth for GitlabHost {
         &self,
         host: &HostUrl,
         refresh_token: &SecretString,
-        redirect: Option<&RedirectUri>,
+        redirect: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
         self.oauth(host)?.refresh(refresh_token, redirect).await
     }

@@ -58,9 +58,12 @@ impl<'a> Asking<'a> {
             Err(Unanswered::NotSent(why)) => return Err(self.not_sent(&why)),
             Err(Unanswered::Lost(why)) => return Err(self.lost(&why)),
             Err(Unanswered::NoToken(failure)) => return Err(self.not_sent(&failure.words())),
-            // Too long for any answer of this kind; but with an error status it was no yes.
             Err(Unanswered::TooLarge { status }) => {
-                return Err(self.unexpected(&format!("an answer without end, with status {status}")));
+                let words = format!("an answer without end, with status {status}");
+                return Err(match status {
+                    500.. => self.lost(&words),
+                    _ => self.unexpected(&words),
+                });
             }
         };
         match answer.status {
