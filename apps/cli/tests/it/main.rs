@@ -1,6 +1,7 @@
 //! The program `forgehold` from end to end, against a simulated GitLab.
 
 mod bad_input;
+mod browser;
 mod connect;
 mod follow;
 mod json;
@@ -11,4 +12,5 @@ mod reference;
 mod secrets;
 mod shell;
 mod sim;
+mod sso;
 mod terminal;

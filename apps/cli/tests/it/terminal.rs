@@ -174,11 +174,9 @@ fn the_form_asks_judges_shows_and_connects() {
     terminal.expect("has no scheme");
     terminal.correct(sim.url());
     terminal.expect("Authentication");
+    terminal.expect("Single sign-on (SSO): sign in at the host");
     terminal.expect("Register using login and password/token");
-    terminal.expect("Single sign-on (SSO): does not exist yet");
     terminal.write(&format!("{DOWN}\r"));
-    terminal.expect("register using login and password/token");
-    terminal.answer("Authentication", "");
     terminal.answer("Login", "bob");
     terminal.answer("Access token", sim.token());
     terminal.answer("Groups", "acme");

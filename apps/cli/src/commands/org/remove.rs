@@ -1,5 +1,6 @@
 //! `forgehold org remove`.
 
+use org_core::organization::Organization;
 use org_core::use_cases::manage;
 
 use super::Target;
@@ -19,6 +20,14 @@ pub(crate) struct Args {
     confirm: Option<String>,
 }
 
+fn consequences(organization: &Organization) -> &'static str {
+    if organization.auth.is_sso() {
+        "frees its licenses, revokes its sign-in at the host and deletes its secrets"
+    } else {
+        "frees its licenses and deletes its secrets"
+    }
+}
+
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let organization = args.target.find(&session).await?;
@@ -26,16 +35,18 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
         Some(typed) => typed,
         None if prompt::is_possible() => {
             let question = format!(
-                "Removing `{}` frees its licenses and deletes its secrets. Type its name to confirm:",
-                organization.name
+                "Removing `{}` {}. Type its name to confirm:",
+                organization.name,
+                consequences(&organization)
             );
             prompt::text(&question, "", "", |_| Ok(()))?
         }
         None => {
             return Err(CliError::unconfirmed(
                 format_args!(
-                    "removing `{}` frees its licenses and deletes its secrets",
-                    organization.name
+                    "removing `{}` {}",
+                    organization.name,
+                    consequences(&organization)
                 ),
                 "repeat with --confirm and its name",
             )

@@ -14,7 +14,7 @@ use crate::host::HostUrl;
 use crate::ids::{AttemptId, OrganizationId, SecretId};
 use crate::oauth::{
     Access, Initiator, Purpose, RedirectUri, RedirectUriError, SIGN_IN_LIFETIME, SignIn, State,
-    Verifier,
+    StateHash, Verifier,
 };
 use crate::organization::Organization;
 use crate::ports::{AuthorizationRequest, Ports};
@@ -54,6 +54,8 @@ impl ReturnTo {
 pub struct Begun {
     /// The attempt that it belongs to; a reconnection has none.
     pub attempt: Option<AttemptId>,
+    /// What is kept of its state; [`cancel`](super::cancel) needs it.
+    pub state: StateHash,
     /// The address to open. It holds the state: it belongs into the browser of whoever began, and nowhere else.
     pub url: SecretString,
     /// Where the answer will arrive.
@@ -266,6 +268,7 @@ async fn prepare(
     }
     Ok(Begun {
         attempt: None,
+        state: sign_in.state,
         url,
         redirect,
         expires_at: sign_in.expires_at,

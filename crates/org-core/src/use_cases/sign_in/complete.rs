@@ -1,7 +1,8 @@
 //! The second half of a sign-in: what the browser brought back becomes an organization, or nothing at all.
 
 use super::answer::{self, BrowserAnswer};
-use super::{SignInError, finish};
+use super::finish::{self, Received};
+use super::{Begun, SignInError};
 use crate::event::Actor;
 use crate::oauth::{Initiator, Purpose, SignIn, TokenPair, Verifier};
 use crate::organization::Organization;
@@ -21,6 +22,21 @@ pub async fn complete(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
+    let received = receive(ports, answer, initiator, actor, progress).await?;
+    finish::at_once(ports, received, actor, progress).await
+}
+
+/// The same up to the moment at which a person may look at what was granted: what is answered is to be [accepted](super::accept) or
+/// [declined](super::decline).
+///
+/// Of an answer whose state nobody waits for nothing is taken, so that it does no harm ([`SignInError::UnknownState`]).
+pub async fn receive(
+    ports: &Ports,
+    answer: &BrowserAnswer,
+    initiator: Initiator,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Received, UseCaseError> {
     let state = answer.state.as_ref().ok_or(SignInError::UnknownState)?;
     let sign_in = ports.sign_ins.take(&state.hash()).await?;
     let sign_in = sign_in.ok_or(SignInError::UnknownState)?;
@@ -58,7 +74,7 @@ pub async fn complete(
     match pair.await {
         Ok(pair) => {
             let granted = (pair, sign_in.access);
-            finish::with_pair(ports, &sign_in.purpose, granted, actor, progress).await
+            finish::receive_pair(ports, &sign_in.purpose, granted, actor, progress).await
         }
         Err(error) => {
             abandon(ports, &sign_in.purpose, &error, actor).await;
@@ -74,6 +90,21 @@ pub(super) async fn abandon(ports: &Ports, purpose: &Purpose, error: &UseCaseErr
     {
         connect::fail_attempt(ports, &mut attempt, error, actor).await;
     }
+}
+
+/// Ends a sign-in that will have no answer, such as when a person stops the program that waits for it. One that was answered meanwhile is
+/// left alone.
+pub async fn cancel(
+    ports: &Ports,
+    begun: &Begun,
+    why: SignInError,
+    actor: &Actor,
+) -> Result<(), UseCaseError> {
+    if let Some(sign_in) = ports.sign_ins.take(&begun.state).await? {
+        let _ = ports.vault.delete(sign_in.verifier).await;
+        abandon(ports, &sign_in.purpose, &why.into(), actor).await;
+    }
+    Ok(())
 }
 
 /// Ends the sign-ins that nobody answered in time. Safe to run at any time, by any number of programs.

@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::{Either, select};
 
 use super::begin::{access_of, open_attempt, purpose_of};
 use super::complete::abandon;
-use super::{SignInError, clean_up, finish};
+use super::finish::{self, Received};
+use super::{SignInError, clean_up};
 use crate::draft::OrganizationDraft;
 use crate::event::Actor;
 use crate::host::HostUrl;
 use crate::oauth::{Access, Purpose, RedirectUri, TokenPair};
 use crate::organization::Organization;
 use crate::ports::{DevicePoll, Grant, OauthError, Ports};
+use crate::use_cases::follow::{Stop, never};
 use crate::use_cases::reconnect::BlindReconnect;
 use crate::use_cases::{Progress, ProgressEvent, UseCaseError, connect, preflight, reconnect};
 
@@ -33,6 +36,18 @@ pub async fn by_device(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
+    let received = receive_by_device(ports, draft, never(), actor, progress).await?;
+    finish::at_once(ports, received, actor, progress).await
+}
+
+/// The same up to the moment at which a person may look at what was granted; `stop` ends the wait, and leaves nothing.
+pub async fn receive_by_device(
+    ports: &Ports,
+    draft: &OrganizationDraft,
+    stop: Stop,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Received, UseCaseError> {
     let draft = draft
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
@@ -42,7 +57,8 @@ pub async fn by_device(
     registered(ports, &draft.host)?;
     let attempt = open_attempt(ports, &draft, actor).await?;
     let purpose = purpose_of(ports, &draft, &attempt);
-    sign_in(ports, &draft.host, (access, purpose), actor, progress).await
+    let wanted = (access, purpose);
+    sign_in(ports, &draft.host, wanted, stop, actor, progress).await
 }
 
 /// Gives an organization another credential in the same way.
@@ -53,20 +69,28 @@ pub async fn by_device_again(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
+    let wanted = (access, blind);
+    let received = receive_by_device_again(ports, organization, wanted, never(), actor, progress);
+    finish::at_once(ports, received.await?, actor, progress).await
+}
+
+/// The same up to the moment at which a person may look at what was granted; `stop` ends the wait, and leaves nothing.
+pub async fn receive_by_device_again(
+    ports: &Ports,
+    organization: &Organization,
+    (access, blind): (Access, BlindReconnect),
+    stop: Stop,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Received, UseCaseError> {
     reconnect::refuse_removed(organization)?;
     registered(ports, &organization.host)?;
     let purpose = Purpose::Reconnect {
         organization: organization.id,
         blind,
     };
-    sign_in(
-        ports,
-        &organization.host,
-        (access, purpose),
-        actor,
-        progress,
-    )
-    .await
+    let wanted = (access, purpose);
+    sign_in(ports, &organization.host, wanted, stop, actor, progress).await
 }
 
 fn registered(ports: &Ports, host: &HostUrl) -> Result<(), SignInError> {
@@ -83,19 +107,20 @@ async fn sign_in(
     ports: &Ports,
     host: &HostUrl,
     (access, purpose): (Access, Purpose),
+    stop: Stop,
     actor: &Actor,
     progress: &dyn Progress,
-) -> Result<Organization, UseCaseError> {
+) -> Result<Received, UseCaseError> {
     let pair = async {
         preflight::reach(ports, host, None, progress).await?;
         let client = ports.host.client(host).ok_or(SignInError::Over)?;
-        let grant = wait(ports, host, access, progress).await?;
+        let grant = wait(ports, host, access, stop, progress).await?;
         let now = ports.clock.now();
         let host = host.clone();
         Ok::<_, UseCaseError>(TokenPair::received(host, grant, client, None, now))
     };
     match pair.await {
-        Ok(pair) => finish::with_pair(ports, &purpose, (pair, access), actor, progress).await,
+        Ok(pair) => finish::receive_pair(ports, &purpose, (pair, access), actor, progress).await,
         Err(error) => {
             abandon(ports, &purpose, &error, actor).await;
             Err(error)
@@ -108,6 +133,7 @@ async fn wait(
     ports: &Ports,
     host: &HostUrl,
     access: Access,
+    mut stop: Stop,
     progress: &dyn Progress,
 ) -> Result<Grant, SignInError> {
     let start = ports.host.start_device(host, access).await?;
@@ -127,7 +153,11 @@ async fn wait(
     let mut interval = start.interval.clamp(MIN_INTERVAL, MAX_INTERVAL);
     let mut lost = false;
     loop {
-        ports.timer.sleep(interval).await;
+        let pause = select(ports.timer.sleep(interval), &mut stop).await;
+        // Only between two polls: an answer that is under way may be the one with the tokens.
+        if let Either::Right(_) = pause {
+            return Err(SignInError::Canceled);
+        }
         if ports.clock.now() >= until {
             return Err(expired());
         }

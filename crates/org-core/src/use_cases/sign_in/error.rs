@@ -63,6 +63,12 @@ pub enum SignInError {
     /// The attempt that it belongs to has ended by other means.
     #[error("what the sign-in was for has ended meanwhile")]
     Over,
+    /// A person stopped it.
+    #[error("the sign-in was stopped before anything was stored")]
+    Canceled,
+    /// Nobody wanted more than to look.
+    #[error("the sign-in was only a check, so nothing was stored")]
+    OnlyChecked,
     /// The host did not do its part.
     #[error(transparent)]
     Oauth(#[from] OauthError),
@@ -76,7 +82,11 @@ impl SignInError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::NotRegistered { .. } | Self::Empty => ErrorKind::Invalid,
-            Self::UnknownState | Self::Expired | Self::Over => ErrorKind::Conflict,
+            Self::UnknownState
+            | Self::Expired
+            | Self::Over
+            | Self::Canceled
+            | Self::OnlyChecked => ErrorKind::Conflict,
             Self::OtherInitiator
             | Self::OtherRedirect { .. }
             | Self::OtherIssuer { .. }
@@ -126,7 +136,7 @@ impl SignInError {
             | Self::OtherIssuer { .. }
             | Self::Empty
             | Self::Over => "start the sign-in again".to_owned(),
-            Self::Entropy(_) => return None,
+            Self::Canceled | Self::OnlyChecked | Self::Entropy(_) => return None,
         };
         Some(hint)
     }

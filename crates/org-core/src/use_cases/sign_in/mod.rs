@@ -4,6 +4,9 @@
 //! [`SignIn`](crate::oauth::SignIn) that can be taken once, by its state, within ten minutes, by whoever began it. Without a browser on this
 //! machine: [`by_device`] shows a code and waits.
 //!
+//! Each of these comes in two halves too, for who wants to show a person what was granted before anything is stored: [`receive`] and its like
+//! answer a [`Received`], which is to be [accepted](accept) or [declined](decline).
+//!
 //! On failure nothing stays behind: no organization, no secret, and no grant at the host.
 
 mod answer;
@@ -15,9 +18,10 @@ mod finish;
 
 pub use answer::{BrowserAnswer, Judged};
 pub use begin::{Begun, ReturnTo, begin, begin_again};
-pub use complete::{clean_up, complete};
-pub use device::{by_device, by_device_again};
+pub use complete::{cancel, clean_up, complete, receive};
+pub use device::{by_device, by_device_again, receive_by_device, receive_by_device_again};
 pub use error::SignInError;
+pub use finish::{Received, accept, coverage, decline};
 
 #[cfg(test)]
 mod tests;
