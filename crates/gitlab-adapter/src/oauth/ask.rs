@@ -71,18 +71,9 @@ impl<'a> Asking<'a> {
             200 if answer.body.is_empty() && self.path != super::REVOKE => {
                 Err(self.lost("status 200 and nothing more"))
             }
-            200 => Ok(self.readable(answer)),
+            200 => Ok(readable(answer)),
             _ => Err(self.refusal(&answer)),
         }
-    }
-
-    fn readable(&self, answer: Answer) -> HttpResponse {
-        let kind = answer.headers.get(CONTENT_TYPE).cloned();
-        let mut response = Response::new(answer.body);
-        if let Some(kind) = kind {
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-        }
-        response
     }
 
     /// What an answer without tokens means: above all, whether the host did something.
@@ -238,6 +229,15 @@ impl<'a> Asking<'a> {
         }
         tame(&text)
     }
+}
+
+fn readable(answer: Answer) -> HttpResponse {
+    let kind = answer.headers.get(CONTENT_TYPE).cloned();
+    let mut response = Response::new(answer.body);
+    if let Some(kind) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
 }
 
 /// Whether it can be an error code of RFC 6749.

@@ -54,7 +54,10 @@ async fn a_person_agrees_elsewhere() {
             .expect("there is one");
         assert!(complete.ends_with(&format!("/oauth/device?user_code={}", start.user_code)));
         let oauth = signing.scene.sim.oauth();
-        assert_eq!(oauth.waiting_devices(), [start.user_code.clone()]);
+        assert_eq!(
+            oauth.waiting_devices(),
+            std::slice::from_ref(&start.user_code)
+        );
 
         wait(&signing, 5);
         assert!(matches!(

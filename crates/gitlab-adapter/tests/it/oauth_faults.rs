@@ -33,11 +33,9 @@ async fn renewal_under(signing: &Signing, kind: FaultKind) -> OauthError {
     refused.map(|_| ()).expect_err("it went wrong")
 }
 
-#[tokio::test]
-async fn every_answer_says_whether_something_may_have_been_done() {
-    let signing = Signing::public().await;
-    let mut told = Vec::new();
-    for kind in [
+/// Every way in which a token endpoint may fail.
+fn failing() -> Vec<FaultKind> {
+    vec![
         oauth("invalid_grant"),
         oauth("invalid_client"),
         oauth("invalid_request"),
@@ -80,7 +78,14 @@ async fn every_answer_says_whether_something_may_have_been_done() {
         FaultKind::HugeBody { bytes: 1 << 30 },
         FaultKind::Close,
         FaultKind::CloseUnheard,
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn every_answer_says_whether_something_may_have_been_done() {
+    let signing = Signing::public().await;
+    let mut told = Vec::new();
+    for kind in failing() {
         let name = serde_json::to_value(&kind).expect("JSON");
         let error = renewal_under(&signing, kind).await;
         told.push(format!("{name}\n  {}", signing.said(&error)));

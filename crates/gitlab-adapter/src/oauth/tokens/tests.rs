@@ -2,7 +2,7 @@
 
 use org_core::ports::Grant;
 use proptest::prelude::*;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn shown(grant: &Grant) -> String {
     format!(
         "{} {:?} {:?} {:?}",
         grant.access_token.expose_secret(),
-        refresh.map(|token| token.expose_secret()),
+        refresh.map(ExposeSecret::expose_secret),
         grant.scopes.iter().collect::<Vec<_>>(),
         grant.lifetime
     )
