@@ -55,7 +55,9 @@ mod tests {
     fn a_sign_in_asks_for_enough_and_not_for_more() {
         let allows = |access: Access, capability: Capability| {
             let asked = asked_for(access);
-            scopes_for(capability).iter().any(|scope| asked.contains(scope))
+            scopes_for(capability)
+                .iter()
+                .any(|scope| asked.contains(scope))
         };
         for &capability in Capability::ALL {
             assert!(allows(Access::Restore, capability), "{capability}");

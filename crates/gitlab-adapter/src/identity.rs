@@ -57,7 +57,8 @@ async fn of_sign_in(api: &Api) -> Result<(TokenFacts, Option<u64>), HostError> {
         return Err(HostError::Unsupported {
             host: api.label().to_owned(),
             action: ACTION.to_owned(),
-            detail: "it is a personal, group or project access token, not one of a sign-in".to_owned(),
+            detail: "it is a personal, group or project access token, not one of a sign-in"
+                .to_owned(),
         });
     }
     Err(failure.into_host_error(api.label(), ACTION))

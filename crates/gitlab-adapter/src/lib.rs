@@ -158,7 +158,7 @@ impl VcsOauth for GitlabHost {
         refresh_token: &SecretString,
         redirect: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
-        self.oauth(host)?.refresh(refresh_token, redirect.as_ref()).await
+        self.oauth(host)?.refresh(refresh_token, redirect).await
     }
 
     async fn start_device(

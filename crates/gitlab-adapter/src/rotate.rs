@@ -51,7 +51,9 @@ pub(crate) async fn rotate(api: &Api, expires_on: NaiveDate) -> Result<RotatedTo
             return Err(failure.into_host_error(api.label(), ACTION).into());
         }
         Err(Unanswered::NotSent(why)) => {
-            return Err(Failure::Down(why).into_host_error(api.label(), ACTION).into());
+            return Err(Failure::Down(why)
+                .into_host_error(api.label(), ACTION)
+                .into());
         }
         Err(Unanswered::Lost(why)) => return Err(lost(why)),
         Err(Unanswered::TooLarge { status }) => {
@@ -68,8 +70,12 @@ pub(crate) async fn rotate(api: &Api, expires_on: NaiveDate) -> Result<RotatedTo
 /// The new token. Whatever cannot be read may have been one, so it is lost.
 fn made(answer: &Answer, expires_on: NaiveDate) -> Result<RotatedToken, String> {
     // The error of the parser would quote what it read.
-    let made: Made = serde_json::from_slice(&answer.body)
-        .map_err(|_| format!("status {} without a new token that can be read", answer.status))?;
+    let made: Made = serde_json::from_slice(&answer.body).map_err(|_| {
+        format!(
+            "status {} without a new token that can be read",
+            answer.status
+        )
+    })?;
     let fits = (1..=MOST_TOKEN).contains(&made.token.len());
     if !fits || !made.token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("what came as the new token is none".to_owned());

@@ -258,21 +258,17 @@ impl Api {
     /// What the host may accept in place of a token that it refused; `None` where nothing would change.
     async fn replacement(
         &self,
-        refused: &SecretString,
+        old: &SecretString,
         refuser: Refuser,
     ) -> Result<Option<Token>, Failure> {
         let replaced = &self.shared.replaced;
         let Some(credential) = &self.credential else {
             return Ok(None);
         };
-        if !replaced.may_help(refused, refuser) {
+        if !replaced.may_help(old, refuser) {
             return Ok(None);
         }
-        let Some(secret) = credential
-            .replacement(refused)
-            .await
-            .map_err(Failure::Host)?
-        else {
+        let Some(secret) = credential.replacement(old).await.map_err(Failure::Host)? else {
             return Ok(None);
         };
         replaced.given(&secret);

@@ -1,4 +1,5 @@
-//! The one way to a host: everything that is sent goes through [`Api::send`], with limits, patience and politeness.
+//! The one way to a host, with limits, patience and politeness. What only asks goes through [`Api::send`] and may be repeated; what changes
+//! something goes through [`Api::post_once`] and never is.
 
 mod api;
 mod backoff;
@@ -97,12 +98,7 @@ impl Transport {
 
     /// The way to one host, with a credential or without.
     pub(crate) fn api(self: &Arc<Self>, host: &HostUrl, credential: Option<&Credential>) -> Api {
-        Api::new(
-            Arc::clone(self),
-            host,
-            credential.cloned(),
-            self.gate(host),
-        )
+        Api::new(Arc::clone(self), host, credential.cloned(), self.gate(host))
     }
 
     fn gate(&self, host: &HostUrl) -> Arc<Gate> {

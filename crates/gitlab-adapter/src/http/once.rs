@@ -32,9 +32,7 @@ pub(crate) enum Unanswered {
     /// The host may have done it.
     Lost(String),
     /// It answered more than anybody can mean.
-    TooLarge {
-        status: u16,
-    },
+    TooLarge { status: u16 },
 }
 
 impl Api {
@@ -59,7 +57,12 @@ impl Api {
         let started = Instant::now();
         let answered = tokio::time::timeout(limit, receive(request, self.max_bytes()))
             .await
-            .unwrap_or_else(|_| Err(Unanswered::Lost(format!("no full answer within {}", Seconds(limit)))));
+            .unwrap_or_else(|_| {
+                Err(Unanswered::Lost(format!(
+                    "no full answer within {}",
+                    Seconds(limit)
+                )))
+            });
         let took = started.elapsed();
         pass.report(match &answered {
             Ok(answer) => match verdict(answer.status) {
@@ -72,7 +75,14 @@ impl Api {
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match &answered {
             Ok(answer) => {
-                tracing::debug!(host = self.label(), path, status = answer.status, millis, bytes = answer.body.len(), "answered");
+                tracing::debug!(
+                    host = self.label(),
+                    path,
+                    status = answer.status,
+                    millis,
+                    bytes = answer.body.len(),
+                    "answered"
+                );
             }
             Err(why) => {
                 tracing::debug!(host = self.label(), path, ?why, millis, "not answered");
@@ -100,11 +110,13 @@ async fn receive(request: reqwest::RequestBuilder, most: usize) -> Result<Answer
     })?;
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let body = body::read(response, most).await.map_err(|trouble| match trouble {
-        Trouble::TooLarge => Unanswered::TooLarge { status },
-        Trouble::Lost(why) => Unanswered::Lost(why),
-        other => Unanswered::Lost(format!("{other:?}")),
-    })?;
+    let body = body::read(response, most)
+        .await
+        .map_err(|trouble| match trouble {
+            Trouble::TooLarge => Unanswered::TooLarge { status },
+            Trouble::Lost(why) => Unanswered::Lost(why),
+            other => Unanswered::Lost(format!("{other:?}")),
+        })?;
     Ok(Answer {
         status,
         headers,

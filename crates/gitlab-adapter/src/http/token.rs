@@ -59,9 +59,7 @@ impl Replaced {
     /// A token that was given for that very reason and never worked is not to blame, and neither is one that GraphQL alone refuses.
     pub(super) fn may_help(&self, token: &SecretString, refuser: Refuser) -> bool {
         match &*self.lock() {
-            Some(given) if same(&given.token, token) => {
-                refuser == Refuser::Rest && given.is_proven
-            }
+            Some(given) if same(&given.token, token) => refuser == Refuser::Rest && given.is_proven,
             _ => true,
         }
     }

@@ -58,9 +58,12 @@ impl<'a> Asking<'a> {
             Err(Unanswered::NotSent(why)) => return Err(self.not_sent(&why)),
             Err(Unanswered::Lost(why)) => return Err(self.lost(&why)),
             Err(Unanswered::NoToken(failure)) => return Err(self.not_sent(&failure.words())),
-            // Too long for any answer of this kind; but with an error status it was no yes.
             Err(Unanswered::TooLarge { status }) => {
-                return Err(self.unexpected(&format!("an answer without end, with status {status}")));
+                let words = format!("an answer without end, with status {status}");
+                return Err(match status {
+                    500.. => self.lost(&words),
+                    _ => self.unexpected(&words),
+                });
             }
         };
         match answer.status {
@@ -68,18 +71,9 @@ impl<'a> Asking<'a> {
             200 if answer.body.is_empty() && self.path != super::REVOKE => {
                 Err(self.lost("status 200 and nothing more"))
             }
-            200 => Ok(self.readable(answer)),
+            200 => Ok(readable(answer)),
             _ => Err(self.refusal(&answer)),
         }
-    }
-
-    fn readable(&self, answer: Answer) -> HttpResponse {
-        let kind = answer.headers.get(CONTENT_TYPE).cloned();
-        let mut response = Response::new(answer.body);
-        if let Some(kind) = kind {
-            response.headers_mut().insert(CONTENT_TYPE, kind);
-        }
-        response
     }
 
     /// What an answer without tokens means: above all, whether the host did something.
@@ -235,6 +229,15 @@ impl<'a> Asking<'a> {
         }
         tame(&text)
     }
+}
+
+fn readable(answer: Answer) -> HttpResponse {
+    let kind = answer.headers.get(CONTENT_TYPE).cloned();
+    let mut response = Response::new(answer.body);
+    if let Some(kind) = kind {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    response
 }
 
 /// Whether it can be an error code of RFC 6749.

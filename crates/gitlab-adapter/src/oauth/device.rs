@@ -40,7 +40,7 @@ fn checked(said: &StandardDeviceAuthorizationResponse, own: &Url) -> Result<Devi
             "a code to type that is empty, longer than {MOST_USER_CODE} characters, or not of visible ASCII characters"
         ));
     }
-    let complete = said.verification_uri_complete().map(|uri| uri.secret());
+    let complete = said.verification_uri_complete();
     let interval = match said.interval() {
         Duration::ZERO => USUAL_INTERVAL,
         interval => interval.min(MOST_INTERVAL),
@@ -49,7 +49,7 @@ fn checked(said: &StandardDeviceAuthorizationResponse, own: &Url) -> Result<Devi
         device_code: device_code.clone().into(),
         user_code: user_code.clone(),
         verification_uri: page(said.verification_uri(), own)?,
-        verification_uri_complete: complete.map(|uri| page(uri, own)).transpose()?,
+        verification_uri_complete: complete.map(|uri| page(uri.secret(), own)).transpose()?,
         lifetime: said.expires_in().min(MOST_LIFETIME),
         interval,
     })

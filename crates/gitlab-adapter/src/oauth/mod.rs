@@ -7,6 +7,7 @@ mod ask;
 mod device;
 mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use oauth2::basic::{
@@ -14,8 +15,8 @@ use oauth2::basic::{
 };
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, Client, ClientSecret, CsrfToken, DeviceAuthorizationUrl,
-    EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, RevocableToken, RevocationUrl, Scope, TokenUrl,
+    EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
+    RequestTokenError, RevocableToken, RevocationUrl, Scope, TokenUrl,
 };
 use org_core::host::HostUrl;
 use org_core::oauth::{Access, RedirectUri, Verifier};
@@ -113,7 +114,8 @@ impl SignIn {
         &self,
         request: &AuthorizationRequest,
     ) -> Result<SecretString, OauthError> {
-        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&self.proof(&request.verifier)?);
+        let challenge =
+            PkceCodeChallenge::from_code_verifier_sha256(&self.proof(&request.verifier)?);
         let state = request.state.secret().expose_secret().to_owned();
         let redirect = self.redirect(&request.redirect)?;
         let (url, _) = self
@@ -121,7 +123,7 @@ impl SignIn {
             .authorize_url(|| CsrfToken::new(state))
             .add_scopes(scopes(request.access))
             .set_pkce_challenge(challenge)
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .set_redirect_uri(Cow::Owned(redirect))
             .url();
         Ok(SecretString::from(String::from(url)))
     }
@@ -139,7 +141,7 @@ impl SignIn {
             .application
             .exchange_code(code)
             .set_pkce_verifier(self.proof(&exchange.verifier)?)
-            .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+            .set_redirect_uri(Cow::Owned(redirect))
             .request_async(&asking)
             .await;
         asking.grant(answered, asked_for(access))
@@ -149,18 +151,16 @@ impl SignIn {
     pub(crate) async fn refresh(
         &self,
         refresh_token: &SecretString,
-        redirect: Option<&RedirectUri>,
+        redirect: Option<RedirectUri>,
     ) -> Result<Grant, OauthError> {
         let asking = self.asking(TOKEN, &[refresh_token]);
         let token = RefreshToken::new(refresh_token.expose_secret().to_owned());
         let mut request = self.application.exchange_refresh_token(&token);
         if let Some(redirect) = redirect {
             // Not in RFC 6749; GitLab's documentation has it among the parameters.
-            request = request.add_extra_param("redirect_uri", redirect.as_str());
+            request = request.add_extra_param("redirect_uri", redirect.as_str().to_owned());
         }
-        let answered = request
-            .request_async(&asking)
-            .await;
+        let answered = request.request_async(&asking).await;
         asking.grant(answered, &[])
     }
 
@@ -174,7 +174,9 @@ impl SignIn {
             .request_async(&asking)
             .await;
         match answered {
-            Ok(details) => device::start(&details, &self.api).map_err(|why| asking.unexpected(&why)),
+            Ok(details) => {
+                device::start(&details, &self.api).map_err(|why| asking.unexpected(&why))
+            }
             Err(error) => Err(match asking.failed(error) {
                 OauthError::Unsupported { host, .. } => without_devices(host),
                 OauthError::Refused { host, code, .. } if code == "unsupported_grant_type" => {
@@ -231,9 +233,7 @@ impl SignIn {
             .application
             .revoke_token(AnyToken(token.expose_secret().to_owned()))
             .map_err(|error| asking.unexpected(&error.to_string()))?;
-        let answered = request
-            .request_async(&asking)
-            .await;
+        let answered = request.request_async(&asking).await;
         answered.map_err(|error| asking.failed(error))
     }
 

@@ -95,9 +95,9 @@ impl Scene {
         let config = config(&access.host);
         let host = GitlabHost::new(config, clock.clone(), timer, rng).expect("a good config");
         Self {
-            access,
             sim,
             host,
+            access,
             clock,
         }
     }

@@ -36,7 +36,10 @@ async fn rotate(scene: &Scene) -> Result<RotatedToken, RotateError> {
 
 fn sent(scene: &Scene) -> usize {
     let requests = scene.sim.requests();
-    requests.iter().filter(|asked| asked.method == "POST").count()
+    requests
+        .iter()
+        .filter(|asked| asked.method == "POST")
+        .count()
 }
 
 fn said(scene: &Scene, error: &RotateError) -> String {
@@ -62,11 +65,18 @@ async fn a_token_makes_way_for_another_whoever_it_belongs_to() {
         TokenSpec::service_account("acme", Role::Reporter),
     ] {
         let scene = scene(token).await;
-        let before = scene.host.identify(&scene.access).await.expect("it is good");
+        let before = scene
+            .host
+            .identify(&scene.access)
+            .await
+            .expect("it is good");
         let rotated = rotate(&scene).await.expect("it may");
         assert_eq!(rotated.expires_on, Some(in_days(&scene, 90)));
         let old = scene.host.identify(&scene.access).await;
-        assert!(matches!(old, Err(HostError::TokenRefused { .. })), "{old:?}");
+        assert!(
+            matches!(old, Err(HostError::TokenRefused { .. })),
+            "{old:?}"
+        );
         let new = access(scene.sim.url(), rotated.token.expose_secret());
         let after = scene.host.identify(&new).await.expect("it is good");
         assert_eq!(after.account, before.account);
@@ -91,17 +101,27 @@ async fn a_refusal_leaves_the_token_as_it_was_and_says_why() {
     let revoked = scene(TokenSpec::user("alice").revoked()).await;
     note(&revoked, rotate(&revoked).await);
     let good = scene(TokenSpec::user("alice")).await;
-    note(&good, good.host.rotate(&good.access, in_days(&good, 400)).await);
+    note(
+        &good,
+        good.host.rotate(&good.access, in_days(&good, 400)).await,
+    );
     let odd = access(good.sim.url(), "two\nlines");
     note(&good, good.host.rotate(&odd, in_days(&good, 90)).await);
     for kind in [
         FaultKind::Forbidden { reason: None },
         FaultKind::CloudflareChallenge,
-        FaultKind::NotFound { what: "Personal Access Token".into() },
+        FaultKind::NotFound {
+            what: "Personal Access Token".into(),
+        },
         FaultKind::Dpop,
-        FaultKind::Throttled { retry_after: Some(30) },
+        FaultKind::Throttled {
+            retry_after: Some(30),
+        },
         FaultKind::EndpointLimit { retry_after: None },
-        FaultKind::Redirect { status: 307, location: "https://elsewhere.example/x".into() },
+        FaultKind::Redirect {
+            status: 307,
+            location: "https://elsewhere.example/x".into(),
+        },
     ] {
         let good = scene(TokenSpec::user("alice")).await;
         good.sim.fault(Fault::new(kind).path(PATH));
@@ -109,7 +129,20 @@ async fn a_refusal_leaves_the_token_as_it_was_and_says_why() {
         let still = good.host.identify(&good.access).await;
         assert!(still.is_ok(), "{still:?}");
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Refused ScopeMissing: the access token lacks a scope for rotating the access token: self_rotate or api would do
+    Refused TokenExpired: HOST says that the access token has expired
+    Refused TokenRefused: HOST refuses the access token: it was revoked (Token was revoked. You have to re-authorize from the user.)
+    Refused Denied: HOST denies rotating the access token: status 400: 400 Bad request - Expires at must be before 2028-02-29
+    Refused TokenRefused: HOST refuses the access token: it holds characters that no access token has
+    Refused Denied: HOST denies rotating the access token: 403 Forbidden
+    Refused Denied: HOST denies rotating the access token: an HTML page ("Checking your Browser - GitLab") with status 403: something in front of GitLab, such as Cloudflare or a firewall, turns this machine's address away
+    Refused Unsupported: HOST does not support rotating the access token: it is there from GitLab 16.10 on (404 Personal Access Token Not Found); check the host's address and its version
+    Refused TokenRefused: HOST refuses the access token: the account demands a DPoP proof with every access token, which this program cannot give (DPoP validation error: DPoP header is missing); switch that off for the account, or use a group access token
+    Refused RateLimited: HOST limits the rate of requests; try again in 30 s
+    Refused RateLimited: HOST limits the rate of requests; try again in 60 s
+    Refused Unexpected: HOST answered rotating the access token with something unexpected: a redirect with status 307, which is not followed, since the credential belongs to this host only; check the host's address
+    "#);
 }
 
 #[tokio::test]
@@ -132,7 +165,9 @@ async fn an_answer_that_nobody_got_is_lost_and_not_asked_for_again() {
         FaultKind::Hang,
     ] {
         let token = TokenSpec::user("alice");
-        let builder = GitlabSim::builder().world(World::generate(&spec())).token(token);
+        let builder = GitlabSim::builder()
+            .world(World::generate(&spec()))
+            .token(token);
         let config = config().request_timeout(Duration::from_millis(300));
         let scene = Scene::with(builder, config).await;
         scene.sim.fault(Fault::new(kind).path(PATH));
@@ -141,7 +176,22 @@ async fn an_answer_that_nobody_got_is_lost_and_not_asked_for_again() {
         assert_eq!(sent(&scene), 1);
         told.push(said(&scene, &error));
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Lost: the answer of HOST is lost: error sending request: client error (SendRequest): connection closed before message completed
+    Lost: the answer of HOST is lost: error sending request: client error (SendRequest): connection closed before message completed
+    Lost: the answer of HOST is lost: status 500: 500 Internal Server Error
+    Lost: the answer of HOST is lost: status 503: GitLab Maintenance: system is in maintenance mode
+    Lost: the answer of HOST is lost: status 502 ("502 Bad Gateway")
+    Lost: the answer of HOST is lost: status 504 ("504 Gateway Time-out")
+    Lost: the answer of HOST is lost: status 524
+    Lost: the answer of HOST is lost: status 200 without a new token that can be read
+    Lost: the answer of HOST is lost: status 200 without a new token that can be read
+    Lost: the answer of HOST is lost: status 200 without a new token that can be read
+    Lost: the answer of HOST is lost: status 200 without a new token that can be read
+    Lost: the answer of HOST is lost: the answer broke off after 20 bytes (error decoding response body: error reading a body from connection: end of file before message length reached)
+    Lost: the answer of HOST is lost: an answer without end, with status 200
+    Lost: the answer of HOST is lost: no full answer within 0.3 s
+    "#);
 }
 
 #[tokio::test]
@@ -169,7 +219,12 @@ async fn tokens_of_a_sign_in_are_not_rotated() {
     let signed_in = signing.opened_by(&grant.access_token);
     let before = scene.sim.requests().len();
     let refused = scene.host.rotate(&signed_in, in_days(scene, 90)).await;
-    let unsupported = |result| matches!(result, Err(RotateError::Refused(HostError::Unsupported { .. })));
+    let unsupported = |result| {
+        matches!(
+            result,
+            Err(RotateError::Refused(HostError::Unsupported { .. }))
+        )
+    };
     assert!(unsupported(refused));
     assert_eq!(scene.sim.requests().len(), before, "nothing was sent");
     // Given as something else, the host tells.

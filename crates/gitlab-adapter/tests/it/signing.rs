@@ -106,7 +106,7 @@ impl Signing {
     }
 
     pub(crate) async fn refresh(&self, token: &SecretString) -> Result<Grant, OauthError> {
-        let redirect = Some(&self.redirect);
+        let redirect = Some(self.redirect.clone());
         self.scene.host.refresh(&self.host, token, redirect).await
     }
 

@@ -207,8 +207,7 @@ impl SsoTokens {
             ));
         }
         let Some(refresh_token) = &old.pair.refresh_token else {
-            let dead = self.dead(old);
-            ports.renewals.release(renewal, dead).await?;
+            ports.renewals.release(renewal, dead(old)).await?;
             return Err(self.ended("the host gave nothing to renew it with"));
         };
         // Durable before it is sent: should this program die now, whoever comes next knows that the host may have done its part.
@@ -250,7 +249,7 @@ impl SsoTokens {
                         "the host does not renew ({detail}) although the access token still works"
                     )));
                 }
-                ports.renewals.release(renewal, self.dead(old)).await?;
+                ports.renewals.release(renewal, dead(old)).await?;
                 Err(self.ended(&if renewal.state.spending == Some(old.version) {
                     format!(
                         "an earlier renewal was cut off before its answer could be kept ({detail})"
@@ -327,13 +326,6 @@ impl SsoTokens {
         }
     }
 
-    const fn dead(&self, old: &Kept) -> RenewalState {
-        RenewalState {
-            spending: None,
-            dead: Some(old.version),
-        }
-    }
-
     fn ended(&self, detail: &str) -> UseCaseError {
         UseCaseError::Host(HostError::SignInEnded {
             host: self.host.to_string(),
@@ -379,6 +371,14 @@ impl SsoTokens {
                 detail: other.to_string(),
             },
         }
+    }
+}
+
+/// The host said that this pair is spent for good.
+const fn dead(old: &Kept) -> RenewalState {
+    RenewalState {
+        spending: None,
+        dead: Some(old.version),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use org_core::ports::Grant;
 use proptest::prelude::*;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn shown(grant: &Grant) -> String {
     format!(
         "{} {:?} {:?} {:?}",
         grant.access_token.expose_secret(),
-        refresh.map(|token| token.expose_secret()),
+        refresh.map(ExposeSecret::expose_secret),
         grant.scopes.iter().collect::<Vec<_>>(),
         grant.lifetime
     )
@@ -78,21 +78,25 @@ fn a_lifetime_that_makes_no_sense_is_none() {
 #[test]
 fn what_can_be_no_token_or_scope_is_refused_without_being_repeated() {
     check("", r#"At("line 1, column 20")"#);
-    check(
-        r#","token_type":"mac""#,
-        "tokens of the unknown type `mac`",
-    );
+    check(r#","token_type":"mac""#, "tokens of the unknown type `mac`");
     let long = "x".repeat(MOST_TOKEN + 1);
     for bad in ["", "two words", "new\\nline", "\\u0000", "\u{fc}", &long] {
         let json = format!(r#"{{"access_token":"{bad}","token_type":"bearer"}}"#);
-        let why = read(&json).map(|grant| shown(&grant)).expect_err("it is none");
+        let why = read(&json)
+            .map(|grant| shown(&grant))
+            .expect_err("it is none");
         assert!(why.starts_with("an access token"), "{why}");
-        let json = format!(
-            r#"{{"access_token":"a","token_type":"bearer","refresh_token":"{bad}"}}"#
-        );
+        let json =
+            format!(r#"{{"access_token":"a","token_type":"bearer","refresh_token":"{bad}"}}"#);
         assert_eq!(read(&json).is_err(), !bad.is_empty(), "{bad:?}");
     }
-    for bad in [format!("\"{}\"", "s ".repeat(MOST_SCOPES + 1)), format!("\"{}\"", "s".repeat(MOST_SCOPE + 1)), "[\"two words\"]".into(), "\"\u{fc}\"".into(), "7".into()] {
+    for bad in [
+        format!("\"{}\"", "s ".repeat(MOST_SCOPES + 1)),
+        format!("\"{}\"", "s".repeat(MOST_SCOPE + 1)),
+        "[\"two words\"]".into(),
+        "\"\u{fc}\"".into(),
+        "7".into(),
+    ] {
         let json = format!(r#"{{"access_token":"a","token_type":"bearer","scope":{bad}}}"#);
         assert!(read(&json).is_err(), "{bad}");
     }

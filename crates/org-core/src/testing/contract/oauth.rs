@@ -160,6 +160,8 @@ pub async fn the_address_holds_the_state_and_not_the_verifier(test: impl OauthUn
         .host()
         .authorization_url(&test.url(), &request)
         .expect("an address");
+    let query = test.approve(&url, "robot").await;
+    assert!(!query.contains(request.verifier.secret().expose_secret()));
     let url = url.expose_secret();
     assert!(
         url.starts_with(&test.url().to_string()),

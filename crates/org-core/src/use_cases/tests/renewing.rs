@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::*;
 use crate::organization::{ActionReason, Status};
@@ -195,6 +195,30 @@ fn another_application_in_the_configuration_is_told_as_such() {
         0,
         "the token is not spent in vain"
     );
+}
+
+/// Somebody put the pair of one host where that of another belongs: it stays here.
+#[test]
+fn a_pair_of_another_host_is_not_sent() {
+    let bench = bench();
+    let organization = signed_in(&bench);
+    let secret = organization.auth.secret();
+    let (version, value) = block_on(bench.vault.get(secret))
+        .expect("a vault")
+        .expect("the pair");
+    let moved = value
+        .expose_secret()
+        .replace("host https://git.", "host https://evil.");
+    let moved = bench
+        .vault
+        .add_version(secret, version, moved.into(), bench.now());
+    block_on(moved).expect("a vault");
+    let asked = bench.host.requests();
+    assert_eq!(
+        told(&bench, &organization),
+        "failed, action_required:sign_in_again:its tokens are those of https://evil.example.com"
+    );
+    assert_eq!(bench.host.requests(), asked);
 }
 
 #[test]
