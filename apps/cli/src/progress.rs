@@ -16,7 +16,6 @@ const TICK: Duration = Duration::from_millis(120);
 #[derive(Debug)]
 pub(crate) struct Line {
     bar: ProgressBar,
-    output: Output,
 }
 
 impl Line {
@@ -29,7 +28,6 @@ impl Line {
         if output.notes == Notes::Hidden || !std::io::stderr().is_terminal() {
             return Self {
                 bar: ProgressBar::hidden(),
-                output: output.clone(),
             };
         }
         let style = ProgressStyle::with_template("{spinner} {prefix}{wide_msg} {elapsed}")
@@ -38,15 +36,12 @@ impl Line {
             .with_style(style)
             .with_prefix(plain(prefix));
         bar.enable_steady_tick(TICK);
-        Self {
-            bar,
-            output: output.clone(),
-        }
+        Self { bar }
     }
 
     /// Tells a person what only they can do. It stays on the screen, and comes even where notes are not wanted, since nothing goes on without.
     pub(crate) fn say(&self, message: &str) {
-        self.bar.suspend(|| self.output.ask(message));
+        self.bar.suspend(|| Output::ask(message));
     }
 
     /// Draws the line with these words.

@@ -59,12 +59,14 @@ impl Browser {
         let body = form.unwrap_or_default();
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\n");
         if !cookie.is_empty() {
-            request += &format!("Cookie: {}\r\n", cookie.join("; "));
+            request.push_str("Cookie: ");
+            request.push_str(&cookie.join("; "));
+            request.push_str("\r\n");
         }
         if form.is_some() {
-            let length = body.len();
-            request += "Content-Type: application/x-www-form-urlencoded\r\n";
-            request += &format!("Content-Length: {length}\r\n");
+            request.push_str("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ");
+            request.push_str(&body.len().to_string());
+            request.push_str("\r\n");
         }
         let mut stream = TcpStream::connect(authority)?;
         write!(stream, "{request}Connection: close\r\n\r\n{body}")?;

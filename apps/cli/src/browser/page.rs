@@ -151,7 +151,7 @@ pub(super) fn empty(status: StatusCode) -> Response<String> {
 
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase());
+    let first = characters.next().map(char::to_uppercase);
     let text: String = first.into_iter().flatten().chain(characters).collect();
     format!("{}.", text.trim_end_matches('.'))
 }

@@ -97,13 +97,13 @@ impl Site {
     }
 
     fn is_called_by_name(&self, request: &Parts) -> bool {
-        let mut names = request.headers.get_all(HOST).iter();
-        let named = names
+        let mut given = request.headers.get_all(HOST).iter();
+        let named = given
             .next()
             .is_some_and(|name| name == self.authority.as_str());
         let other = request.uri.authority();
         named
-            && names.next().is_none()
+            && given.next().is_none()
             && other.is_none_or(|other| other.as_str() == self.authority)
     }
 

@@ -124,7 +124,7 @@ impl Output {
     }
 
     /// Tells a person what only they can do; without it nothing goes on, so it comes where notes are hidden too.
-    pub(crate) fn ask(&self, message: &str) {
+    pub(crate) fn ask(message: &str) {
         to_stderr(&format!("{}\n", plain(message)));
     }
 

@@ -356,16 +356,13 @@ fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
 
 impl Authentication {
     fn describe(&self, text: &mut Text) {
-        match (&self.application, self.access) {
-            (Some(application), Some(access)) => {
-                text.field("Authentication", signed_in(access));
-                text.field("Application", application);
-                text.field("Granted scopes", self.token.scopes());
-            }
-            _ => {
-                text.field("Token", &self.token.name);
-                text.field("Token expires", self.token.expiry());
-            }
+        if let (Some(application), Some(access)) = (&self.application, self.access) {
+            text.field("Authentication", signed_in(access));
+            text.field("Application", application);
+            text.field("Granted scopes", self.token.scopes());
+        } else {
+            text.field("Token", &self.token.name);
+            text.field("Token expires", self.token.expiry());
         }
     }
 }

@@ -162,14 +162,17 @@ pub(crate) fn try_get(address: &str, fields: &[(&str, &str)]) -> Option<Response
     let rest = address.strip_prefix("http://").expect("plain http");
     let (authority, path) = rest.split_once('/').expect("a path");
     let mut stream = TcpStream::connect(authority).ok()?;
-    let mut request = format!("GET /{path} HTTP/1.1\r\n");
+    let mut lines = vec![format!("GET /{path} HTTP/1.1")];
     if !fields.iter().any(|(name, _)| *name == "Host") {
-        request += &format!("Host: {authority}\r\n");
+        lines.push(format!("Host: {authority}"));
     }
-    for (name, value) in fields {
-        request += &format!("{name}: {value}\r\n");
-    }
-    request += "Connection: close\r\n\r\n";
+    lines.extend(
+        fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}")),
+    );
+    lines.push("Connection: close\r\n\r\n".to_owned());
+    let request = lines.join("\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

@@ -718,14 +718,12 @@ fn sign_in_and_token_do_not_mix() {
     let place = configured(&Sim::company());
     let refused = |args: &[&str]| {
         let ran = place.run(args);
-        let first = ran
-            .code(2)
+        ran.code(2)
             .stderr
             .lines()
             .next()
             .unwrap_or_default()
-            .to_owned();
-        first
+            .to_owned()
     };
     let add = ["org", "add", "gitlab", "--login", "alice", "--token-stdin"];
     for flag in ["--device-code", "--no-browser", "--sso-access=read"] {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use gitlab_sim::ApplicationSpec;
 use org_core::ports::Ports;
@@ -14,6 +15,7 @@ use crate::browser::{Browser, CLIENT, Waiting, redirect_of};
 use crate::place::{Place, Ran};
 use crate::secrets::files;
 use crate::sim::Sim;
+use crate::sso::wait_for_file;
 
 const CLIENT_SECRET: &str = "gloas-Pl4nt3d-0f-4n-4pplic4ti0n";
 
@@ -92,16 +94,13 @@ fn plant_tokens(planted: &mut Planted, place: &Place) {
     }
 }
 
-#[test]
-fn nothing_of_a_sign_in_comes_out_anywhere() {
-    let sim = Sim::company();
-    let spec = ApplicationSpec::confidential("Forgehold", &redirect_of(&sim))
+/// A place whose application has a secret, and whose browser writes down, at that path, what everybody on this machine can read of it.
+fn prepared(sim: &Sim) -> (Place, PathBuf) {
+    let spec = ApplicationSpec::confidential("Forgehold", &redirect_of(sim))
         .client_id(CLIENT)
         .secret(CLIENT_SECRET);
-    sim.get()
-        .oauth()
-        .add_application(&spec)
-        .expect("a new application");
+    let oauth = sim.get().oauth();
+    oauth.add_application(&spec).expect("a new application");
     let place = Place::new();
     let private = |path: &str, mode| {
         let permissions = fs::Permissions::from_mode(mode);
@@ -109,7 +108,6 @@ fn nothing_of_a_sign_in_comes_out_anywhere() {
     };
     let secret = place.file("client-secret", CLIENT_SECRET);
     private(&secret, 0o600);
-    // A browser that writes down what everybody on this machine can read of it.
     let seen = place.folder().join("seen");
     let script = format!(
         "#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ > {0}.new\nmv {0}.new {0}\n",
@@ -117,16 +115,17 @@ fn nothing_of_a_sign_in_comes_out_anywhere() {
     );
     let browser = place.file("browser", &script);
     private(&browser, 0o700);
+    let client = format!("{} {CLIENT} file:{secret}", sim.url());
     let place = place
-        .env(
-            "FORGEHOLD_OAUTH__CLIENTS",
-            &format!("{} {CLIENT} file:{secret}", sim.url()),
-        )
+        .env("FORGEHOLD_OAUTH__CLIENTS", &client)
         .env("BROWSER", &browser)
         .env("PATH", "/usr/bin:/bin");
+    (place, seen)
+}
 
-    let mut planted = Planted::default();
-    planted.add("the client secret", CLIENT_SECRET);
+/// Signs in with everything logged, and looks at what everybody can see meanwhile.
+#[track_caller]
+fn sign_in(sim: &Sim, (place, seen): (&Place, &Path), planted: &mut Planted) {
     let add = [
         "org",
         "add",
@@ -137,18 +136,17 @@ fn nothing_of_a_sign_in_comes_out_anywhere() {
         "acme",
         "-vvv",
     ];
-    let mut waiting = Waiting::start(&place, &add);
+    let mut waiting = Waiting::start(place, &add);
     let entrance = waiting.entrance();
-    let verifier = vault(&place);
+    let verifier = vault(place);
     assert_eq!(verifier.len(), 1, "the verifier alone is there yet");
     planted.add("the verifier", &verifier[0]);
     let browser = Browser::open(&entrance);
     planted.add("the state", &parameter(&browser.authorization, "state"));
     let (_, ticket) = browser.cookie.split_once('=').expect("a cookie");
     planted.add("the ticket", ticket);
-    let location = sim
-        .get()
-        .oauth()
+    let oauth = sim.get().oauth();
+    let location = oauth
         .approve(&browser.authorization, "alice")
         .expect("the host agrees");
     planted.add("the code", &parameter(&location, "code"));
@@ -156,7 +154,7 @@ fn nothing_of_a_sign_in_comes_out_anywhere() {
         let path = format!("/proc/{}/{name}", waiting.child.id());
         planted.absent(&path, &fs::read(&path).expect("the program runs"));
     }
-    let shown = crate::sso::wait_for_file(&seen);
+    let shown = wait_for_file(seen);
     assert!(
         shown.contains(&entrance),
         "the browser was told where to go"
@@ -170,9 +168,18 @@ fn nothing_of_a_sign_in_comes_out_anywhere() {
     let ran = waiting.end();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("TRACE"), "everything was logged");
-    plant_tokens(&mut planted, &place);
+    plant_tokens(planted, place);
     planted.absent("the page", page.page.as_bytes());
     planted.absent_in("signing in", &ran);
+}
+
+#[test]
+fn nothing_of_a_sign_in_comes_out_anywhere() {
+    let sim = Sim::company();
+    let (place, seen) = prepared(&sim);
+    let mut planted = Planted::default();
+    planted.add("the client secret", CLIENT_SECRET);
+    sign_in(&sim, (&place, &seen), &mut planted);
 
     // A renewal, and what is said of all that afterwards.
     sim.get().oauth().expire_access_tokens();

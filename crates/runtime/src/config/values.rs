@@ -96,27 +96,23 @@ impl WrittenClient {
     pub(super) fn parse(&self, text: &Written<'_>) -> Result<OauthClient, Vec<String>> {
         let mut problems = self.problems.clone();
         let missing = |field: &str| format!("its {field} is missing");
-        let host = match &self.host {
-            // Whether plain http is allowed is decided where an organization is added; this only names the host.
-            Some(host) => host
-                .parse::<HostUrl>()
-                .map_err(|error| problems.push(error.to_string()))
-                .ok(),
-            None => {
-                problems.push(missing("host"));
-                None
-            }
-        };
-        let client = match &self.client {
-            Some(client) => client
-                .parse::<ClientId>()
-                .map_err(|error| problems.push(error.to_string()))
-                .ok(),
-            None => {
-                problems.push(missing("client id"));
-                None
-            }
-        };
+        // Whether plain http is allowed is decided where an organization is added; this only names the host.
+        let host = self
+            .host
+            .as_deref()
+            .ok_or_else(|| missing("host"))
+            .and_then(|host| host.parse::<HostUrl>().map_err(|error| error.to_string()));
+        let client = self
+            .client
+            .as_deref()
+            .ok_or_else(|| missing("client id"))
+            .and_then(|client| {
+                client
+                    .parse::<ClientId>()
+                    .map_err(|error| error.to_string())
+            });
+        let host = host.map_err(|problem| problems.push(problem)).ok();
+        let client = client.map_err(|problem| problems.push(problem)).ok();
         let secret_file = match &self.secret_file {
             Some(path) => resolve(text, path)
                 .map_err(|problem| problems.push(format!("its client secret file: {problem}")))
