@@ -85,7 +85,7 @@ impl Loopback {
 
     /// Where the host shall send the browser.
     pub(crate) const fn return_to(&self) -> ReturnTo {
-        ReturnTo::Loopback(self.address)
+        ReturnTo::Loopback(self.address.port())
     }
 
     /// What only the browser has that came first.

@@ -167,7 +167,7 @@ mod tests {
         let host = "https://gitlab.example.com".parse().unwrap();
         Site::new(
             address,
-            &RedirectUri::loopback(address, &host),
+            &RedirectUri::loopback(address.port(), &host),
             SecretString::from(URL),
             SecretString::from(TICKET),
         )

@@ -15,7 +15,7 @@ async fn serving() -> (SocketAddr, Visits) {
         ticket: SecretString::from(TICKET),
     };
     let host = "https://gitlab.example.com".parse().unwrap();
-    let redirect = RedirectUri::loopback(address, &host);
+    let redirect = RedirectUri::loopback(address.port(), &host);
     let url = SecretString::from("https://gitlab.example.com/oauth/authorize?state=s");
     (address, loopback.serve(url, &redirect))
 }

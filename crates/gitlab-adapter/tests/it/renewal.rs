@@ -227,6 +227,21 @@ async fn what_graphql_alone_refuses_costs_one_renewal_and_is_read_without_it() {
 }
 
 #[tokio::test]
+async fn one_place_that_refuses_every_token_is_asked_twice_while_others_answer() {
+    let signing = signing(builder().without_graphql()).await;
+    let tokens = Arc::new(Renewing::new(&signing));
+    let fault = Fault::new(FaultKind::TokenRevoked).path("/api/v4/groups");
+    let fault = signing.scene.sim.fault(fault);
+    let ended = list(&signing, &tokens).await.map(|_| ());
+    assert!(
+        matches!(ended, Err(HostError::TokenRefused { .. })),
+        "{ended:?}"
+    );
+    assert_eq!(signing.scene.sim.hits(fault), 2);
+    assert_eq!(tokens.count(), (1, 1));
+}
+
+#[tokio::test]
 async fn an_account_that_demands_a_proof_is_not_helped_by_another_token() {
     let signing = signing(builder()).await;
     let tokens = Arc::new(Renewing::new(&signing));

@@ -50,7 +50,7 @@ impl Signing {
         let added = scene.sim.oauth().add_application(&spec);
         added.expect("a good application");
         // Some port: hosts ignore it.
-        let redirect = RedirectUri::loopback(([127, 0, 0, 1], 7171).into(), &host);
+        let redirect = RedirectUri::loopback(7171, &host);
         Self {
             scene,
             host,

@@ -17,6 +17,9 @@ const HEADER: &str = "forgehold-token-pair 1";
 /// provider).
 const USUAL_LIFETIME: TimeDelta = TimeDelta::hours(2);
 
+/// The longest that is believed: a host that says more is asked again after that.
+const MAX_LIFETIME: TimeDelta = TimeDelta::days(366);
+
 /// An access token and what renews it.
 ///
 /// It is kept as one value, so that both are replaced at once or not at all.
@@ -58,10 +61,9 @@ impl TokenPair {
         now: DateTime<Utc>,
     ) -> Self {
         let now = now.trunc_subsecs(6);
-        let lifetime = grant
-            .lifetime
-            .and_then(|lifetime| TimeDelta::from_std(lifetime).ok())
-            .unwrap_or(USUAL_LIFETIME);
+        let lifetime = grant.lifetime.map_or(USUAL_LIFETIME, |lifetime| {
+            TimeDelta::from_std(lifetime).map_or(MAX_LIFETIME, |told| told.min(MAX_LIFETIME))
+        });
         Self {
             host,
             access_token: grant.access_token,

@@ -1,7 +1,6 @@
 //! Where the host sends the browser back to.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::str::FromStr;
 
 use url::{Host, Url};
@@ -35,9 +34,9 @@ pub enum RedirectUriError {
 const PATH: &str = "/callback/";
 
 impl RedirectUri {
-    /// On this very machine, for a program that listens at `address`.
-    pub fn loopback(address: SocketAddr, host: &HostUrl) -> Self {
-        let text = format!("http://{address}{PATH}{}", name_of(host));
+    /// On this very machine, for a program that listens on `port` of 127.0.0.1.
+    pub fn loopback(port: u16, host: &HostUrl) -> Self {
+        let text = format!("http://127.0.0.1:{port}{PATH}{}", name_of(host));
         Self(Url::parse(&text).expect("an address and a path of unreserved characters"))
     }
 

@@ -97,7 +97,7 @@ fn request(test: &dyn OauthUnderTest, access: Access) -> AuthorizationRequest {
 }
 
 fn redirect(test: &dyn OauthUnderTest, port: u16) -> RedirectUri {
-    RedirectUri::loopback(([127, 0, 0, 1], port).into(), &test.url())
+    RedirectUri::loopback(port, &test.url())
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

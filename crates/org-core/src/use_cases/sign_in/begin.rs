@@ -1,7 +1,5 @@
 //! The first half of a sign-in: everything up to the address that the browser opens.
 
-use std::net::SocketAddr;
-
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use url::Url;
@@ -26,8 +24,8 @@ use crate::use_cases::{Progress, UseCaseError, connect, preflight, reconnect};
 /// Where the browser comes back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReturnTo {
-    /// A program on the person's own machine that listens there.
-    Loopback(SocketAddr),
+    /// A program on the person's own machine that listens on this port of 127.0.0.1.
+    Loopback(u16),
     /// A server with this public address.
     Server(Url),
 }
@@ -35,7 +33,7 @@ pub enum ReturnTo {
 impl ReturnTo {
     fn redirect(&self, host: &HostUrl) -> Result<RedirectUri, RedirectUriError> {
         match self {
-            Self::Loopback(address) => Ok(RedirectUri::loopback(*address, host)),
+            Self::Loopback(port) => Ok(RedirectUri::loopback(*port, host)),
             Self::Server(base) => RedirectUri::of_server(base, host),
         }
     }

@@ -98,7 +98,7 @@ fn program() -> Initiator {
 }
 
 fn loopback() -> ReturnTo {
-    ReturnTo::Loopback(([127, 0, 0, 1], 40_000).into())
+    ReturnTo::Loopback(40_000)
 }
 
 fn try_begin(bench: &TestBench, draft: &OrganizationDraft) -> Result<Begun, UseCaseError> {
