@@ -11,6 +11,7 @@ use gitlab_adapter::{GitlabConfig, GitlabHost};
 use org_core::ids::ProcessId;
 use org_core::ports::{Clock, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
+use org_core::vaults::{VaultHandle, Vaults};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::{ExposeSecret, SecretString};
@@ -99,6 +100,11 @@ impl Runtime {
         let ports = Ports {
             host: Arc::new(host),
             vault: vault.clone(),
+            vaults: Vaults::one(VaultHandle::new(
+                vault.name(),
+                "the embedded vault",
+                vault.clone(),
+            )),
             organizations: shared.clone(),
             attempts: shared.clone(),
             inventory: shared.clone(),

@@ -20,6 +20,7 @@
 //! modes are those of Unix; other systems are not supported.
 
 mod embedded;
+mod transfer;
 
 pub use embedded::{
     CheckReport, Damage, EmbeddedVault, EmbeddedVaultOptions, Entropy, EntropyError, KeySource,

@@ -32,7 +32,7 @@ pub use super::environment::{MockClock, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};
 pub use super::licensing::MockEntitlements;
 pub use super::stores::{MockAttemptStore, MockEventStore};
-pub use super::vault::MockSecretVault;
+pub use super::vault::{MockSecretLinks, MockSecretVault, MockVaultTransfer};
 use super::{
     Applied, Claim, ClaimRequest, Confirmation, HostAccess, HostError, Identity, InventoryCounts,
     InventoryStore, LicenseStore, ListingStream, OrganizationChange, OrganizationStore, Page,

@@ -14,6 +14,8 @@ mod vault;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::vaults::Vaults;
+
 pub use environment::{Clock, IdSource, Timer};
 pub use host::{
     Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,
@@ -26,15 +28,17 @@ pub use stores::{
     PresenceFilter, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError,
     SyncStore,
 };
-pub use vault::{SecretVault, VaultError, VaultHealth};
+pub use vault::{SecretLinks, SecretVault, VaultError, VaultHealth, VaultTransfer};
 
 /// Every port, wired. Cloning shares them.
 #[derive(Clone)]
 pub struct Ports {
     /// The hosts of the one service that this release knows.
     pub host: Arc<dyn VcsHost>,
-    /// The password manager.
+    /// The password manager: one vault, or [`Vaults`] behind one front.
     pub vault: Arc<dyn SecretVault>,
+    /// The vaults one by one, for what is about a certain one.
+    pub vaults: Vaults,
     /// Organizations.
     pub organizations: Arc<dyn OrganizationStore>,
     /// Connection attempts.

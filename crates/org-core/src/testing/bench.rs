@@ -15,6 +15,7 @@ use crate::ports::{
     AttemptStore, Clock as _, EventStore, HostAccess, InventoryStore, LicenseStore,
     OrganizationStore, Ports, SyncStore, Timer,
 };
+use crate::vaults::{VaultHandle, Vaults};
 
 /// A whole installation in memory, with each fake at hand.
 ///
@@ -55,6 +56,11 @@ impl TestBench {
         let ports = Ports {
             host: host.clone(),
             vault: vault.clone(),
+            vaults: Vaults::one(VaultHandle::new(
+                build::parsed("memory"),
+                "a vault in memory",
+                vault.clone(),
+            )),
             organizations: store.clone(),
             attempts: store.clone(),
             inventory: store.clone(),

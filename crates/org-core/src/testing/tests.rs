@@ -11,7 +11,7 @@ use futures_executor::block_on;
 use secrecy::SecretString;
 
 use super::contract::host::{HostUnderTest, HostWorld};
-use super::contract::{Stores, VaultUnderTest};
+use super::contract::{Stores, TransferUnderTest, VaultUnderTest};
 use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, World, build};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
@@ -23,6 +23,15 @@ mod vault {
     crate::vault_contract! {
         run = block_on,
         make = VaultUnderTest::new(Arc::new(MemoryVault::new())),
+    }
+}
+
+mod vault_transfer {
+    use super::*;
+
+    crate::vault_transfer_contract! {
+        run = block_on,
+        make = TransferUnderTest::new(Arc::new(MemoryVault::new())),
     }
 }
 

@@ -12,6 +12,7 @@ mod options;
 mod port;
 mod records;
 mod rotation;
+mod transfer;
 mod unlock;
 mod upgrade;
 
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use org_core::ports::VaultError;
+use org_core::text::VaultName;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
@@ -69,6 +71,8 @@ struct Unlocked {
     header: Header,
     data_key: Key,
     source: KeySource,
+    /// The vault's name in the configuration, for whoever reads the facts of its secrets.
+    name: VaultName,
 }
 
 /// A transaction with the key of what it sees.
@@ -81,6 +85,11 @@ impl EmbeddedVault {
     /// Where the vault is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> VaultName {
+        self.current().name.clone()
     }
 
     /// Closes the file, for every clone. Dropping the last one closes it too, but later.
@@ -146,6 +155,7 @@ impl EmbeddedVault {
             header: header.clone(),
             data_key,
             source,
+            name: current.name.clone(),
         });
         let mut slot = self.slot();
         // A rotation by this very handle may have put a newer key here; what it set stays.

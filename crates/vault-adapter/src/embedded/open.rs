@@ -49,6 +49,7 @@ const SCHEMA: &str = "
         owner_id BLOB,
         newest INTEGER NOT NULL,
         oldest INTEGER NOT NULL DEFAULT 1,
+        arriving_from TEXT,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
         seal BLOB NOT NULL
@@ -112,6 +113,7 @@ impl EmbeddedVault {
                 header,
                 data_key,
                 source: options.key,
+                name: options.name,
             }))),
             unlocking: Arc::new(Mutex::new(())),
         };

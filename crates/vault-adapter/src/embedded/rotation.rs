@@ -66,6 +66,7 @@ impl EmbeddedVault {
             header,
             data_key,
             source: new,
+            name: old.name.clone(),
         });
         self.settle_after(in_place, replaced).await?;
         self.forget_old_pages().await;
@@ -95,7 +96,7 @@ impl EmbeddedVault {
             let Some(end) = rows.last() else { break };
             last.clone_from(&end.id);
             for row in rows {
-                let record = row.verify(old.sealer())?;
+                let record = row.verify(&old)?;
                 FactsRow::sealed(&record, new, entropy)
                     .map_err(no_entropy)?
                     .save(session.connection())

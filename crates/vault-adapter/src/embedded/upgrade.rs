@@ -12,9 +12,11 @@ use super::error::database;
 
 const STEP: &str = "bringing the vault to the present format";
 
-/// Format 2 forgets old versions, and says from which one on a secret has its values.
+/// Format 2 forgets old versions and takes over secrets of other vaults: it says from which version on a secret has its values, and where
+/// one comes from that is arriving.
 const TO_2: &str = "
     ALTER TABLE secrets ADD COLUMN oldest INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE secrets ADD COLUMN arriving_from TEXT;
     PRAGMA user_version = 2;
 ";
 

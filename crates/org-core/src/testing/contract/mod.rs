@@ -30,6 +30,7 @@ pub mod licenses;
 pub mod organizations;
 mod scene;
 pub mod syncs;
+pub mod transfer;
 pub mod vault;
 
 use std::any::Any;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 use crate::ports::{
     AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore, SecretVault,
-    SyncStore,
+    SyncStore, VaultTransfer,
 };
 
 /// Makes a test of each case; the suites are made with it.
@@ -128,6 +129,39 @@ impl VaultUnderTest {
 impl fmt::Debug for VaultUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultUnderTest")
+            .field("guards", &self.guard.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fresh vault that hands secrets over.
+pub struct TransferUnderTest {
+    vault: Arc<dyn SecretVault>,
+    transfer: Arc<dyn VaultTransfer>,
+    guard: Guard,
+}
+
+impl TransferUnderTest {
+    /// A vault without secrets.
+    pub fn new<V: SecretVault + VaultTransfer + 'static>(vault: Arc<V>) -> Self {
+        Self {
+            vault: vault.clone(),
+            transfer: vault,
+            guard: Guard::default(),
+        }
+    }
+
+    /// With something that must live as long as the vault.
+    #[must_use]
+    pub fn keeping(mut self, guard: impl Any + Send) -> Self {
+        self.guard.0.push(Box::new(guard));
+        self
+    }
+}
+
+impl fmt::Debug for TransferUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferUnderTest")
             .field("guards", &self.guard.0.len())
             .finish_non_exhaustive()
     }
@@ -296,6 +330,7 @@ mod tests {
                 include_str!("syncs/reading.rs"),
             ],
         );
+        check(include_str!("transfer.rs"), &[]);
         check(include_str!("vault.rs"), &[]);
     }
 }
