@@ -11,6 +11,7 @@ mod open;
 mod options;
 mod port;
 mod records;
+mod recovery;
 mod rotation;
 mod transfer;
 mod unlock;
@@ -27,9 +28,10 @@ use tokio::sync::Mutex;
 
 pub use check::{CheckReport, Damage};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
-pub use error::{ValueRefused, VaultFileError};
+pub use error::VaultFileError;
 pub use key::{KeySource, PassphraseCost, PassphraseCostError};
 pub use options::{EmbeddedVaultOptions, WhenMissing};
+pub use recovery::{RecoveryKey, RecoveryKeyError};
 
 use crypto::Key;
 use header::Header;
@@ -41,9 +43,6 @@ const FORMAT: i64 = 2;
 
 /// How often to look again for the key while others keep changing it.
 const ATTEMPTS: u32 = 8;
-
-/// The longest value in bytes. Credentials are far shorter; files do not belong into a vault.
-pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
 /// The vault in the data directory.
 ///

@@ -8,8 +8,9 @@ use org_core::text::SecretName;
 use secrecy::SecretString;
 
 use super::error::{no_entropy, other};
-use super::records::{FactsRow, Record, VersionRow, check_value, id_bytes, tampered};
-use super::{EmbeddedVault, Session, ValueRefused};
+use super::records::{FactsRow, Record, VersionRow, id_bytes, tampered};
+use super::{EmbeddedVault, Session};
+use crate::value::{ValueRefused, check_value};
 
 impl EmbeddedVault {
     /// What is known of a secret, proved by its seal.

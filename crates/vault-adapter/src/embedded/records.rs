@@ -12,11 +12,9 @@ use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::MAX_VALUE_BYTES;
 use super::Unlocked;
 use super::crypto::{Bound, Key};
 use super::entropy::{Entropy, EntropyError};
-use super::error::{ValueRefused, other};
 
 /// One secret as it stands in the file, believed only after [`FactsRow::verify`]. Texts come as bytes, since a damaged text is none.
 #[derive(FromRow)]
@@ -400,22 +398,6 @@ impl VersionRow {
         .await?;
         Ok(())
     }
-}
-
-/// Whether the vault takes a value.
-pub(super) fn check_value(value: &SecretString) -> Result<(), VaultError> {
-    let bytes = value.expose_secret().len();
-    let refused = if bytes == 0 {
-        ValueRefused::Empty
-    } else if bytes > MAX_VALUE_BYTES {
-        ValueRefused::TooLong {
-            bytes,
-            limit: MAX_VALUE_BYTES,
-        }
-    } else {
-        return Ok(());
-    };
-    Err(other("checking the value", refused))
 }
 
 pub(super) fn tampered(id: &[u8], detail: impl Into<String>) -> VaultError {

@@ -10,7 +10,8 @@ use org_core::text::VaultName;
 
 use super::EmbeddedVault;
 use super::error::no_entropy;
-use super::records::{FactsRow, Record, VersionRow, check_value, id_bytes};
+use super::records::{FactsRow, Record, VersionRow, id_bytes};
+use crate::value::check_value;
 
 #[async_trait]
 impl VaultTransfer for EmbeddedVault {
