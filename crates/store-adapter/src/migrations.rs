@@ -72,7 +72,10 @@ mod tests {
                 )
             })
             .collect();
-        insta::assert_snapshot!(listed.join("\n"), @"0001 first tables a0a8886574073df2d688556bfe8e04c5");
+        insta::assert_snapshot!(listed.join("\n"), @"
+    0001 first tables a0a8886574073df2d688556bfe8e04c5
+    0003 secret accesses b060a22bf62bcf151a40b00323a3208e
+    ");
     }
 
     #[test]

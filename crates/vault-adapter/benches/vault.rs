@@ -52,7 +52,7 @@ async fn measure() {
     let server = server::Server::start(program).await;
     server.set_up().await;
     let part = server.part().await;
-    let options = options(&server, &part);
+    let options = self::options(&server, &part);
     let clock = Arc::new(ManualClock::default());
     let vault = Arc::new(OpenBaoVault::new(options, clock).expect("a vault"));
     run("openbao", vault.clone()).await;

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mockall::mock;
 
+pub use super::access::MockAccessStore;
 pub use super::environment::{MockClock, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};
 pub use super::licensing::MockEntitlements;

@@ -3,6 +3,7 @@
 //! The comment on each trait is the contract that an implementer must keep; the suites in `testing::contract` hold it to that. Errors are
 //! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
 
+mod access;
 mod environment;
 mod host;
 mod licensing;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use crate::vaults::Vaults;
 
+pub use access::{ACCESS_KEPT, AccessStore, SecretAccess, hour_of};
 pub use environment::{Clock, IdSource, Timer};
 pub use host::{
     Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,
@@ -53,6 +55,8 @@ pub struct Ports {
     pub entitlements: Arc<dyn Entitlements>,
     /// The history.
     pub events: Arc<dyn EventStore>,
+    /// Who read which secret.
+    pub access: Arc<dyn AccessStore>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Waiting.

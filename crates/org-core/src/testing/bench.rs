@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::host::{FakeHost, World};
 use super::{
-    FixedEntitlements, InstantTimer, ManualClock, ManualTimer, MemoryStore, MemoryVault,
-    SequentialIds, build,
+    FixedEntitlements, InstantTimer, ManualClock, ManualTimer, MemoryAccess, MemoryStore,
+    MemoryVault, SequentialIds, build,
 };
 use crate::license::pool::Seats;
 use crate::ports::{
@@ -68,6 +68,7 @@ impl TestBench {
             licenses: store.clone(),
             entitlements: entitlements.clone(),
             events: store.clone(),
+            access: Arc::new(MemoryAccess::default()),
             clock: clock.clone(),
             timer: Arc::new(ManualTimer::new(clock.clone())),
             ids: ids.clone(),

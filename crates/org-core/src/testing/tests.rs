@@ -11,8 +11,8 @@ use futures_executor::block_on;
 use secrecy::SecretString;
 
 use super::contract::host::{HostUnderTest, HostWorld};
-use super::contract::{Stores, TransferUnderTest, VaultUnderTest};
-use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, World, build};
+use super::contract::{AccessUnderTest, Stores, TransferUnderTest, VaultUnderTest};
+use super::{FakeHost, FlakyStore, MemoryAccess, MemoryStore, MemoryVault, World, build};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
 use crate::ports::VcsHost;
@@ -23,6 +23,15 @@ mod vault {
     crate::vault_contract! {
         run = block_on,
         make = VaultUnderTest::new(Arc::new(MemoryVault::new())),
+    }
+}
+
+mod access {
+    use super::*;
+
+    crate::access_store_contract! {
+        run = block_on,
+        make = AccessUnderTest::new(Arc::new(MemoryAccess::default())),
     }
 }
 

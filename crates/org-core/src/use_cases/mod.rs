@@ -16,6 +16,7 @@ pub mod progress;
 pub mod reconnect;
 pub mod review;
 pub mod secrets;
+pub mod vaults;
 
 pub use error::{ErrorKind, UseCaseError};
 pub use progress::{NoProgress, Progress, ProgressEvent};

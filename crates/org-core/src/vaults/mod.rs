@@ -8,12 +8,15 @@
 
 mod front;
 mod moving;
+mod patient;
+mod recorded;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
@@ -24,6 +27,11 @@ use crate::secret::{ExternalSecret, SecretFacts, SecretOwner, SecretRef};
 use crate::text::{SecretName, VaultName};
 
 pub use moving::Moved;
+pub use patient::{PatientVault, patiently};
+pub use recorded::RecordedVault;
+
+/// How long a sync waits for a vault unless said otherwise.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 /// How many guesses of where secrets live are kept; beyond it all are forgotten, and asked for anew.
 const GUESSES: usize = 20_000;
@@ -87,6 +95,7 @@ pub struct Vaults {
 
 struct Inner {
     handles: Vec<VaultHandle>,
+    patience: Duration,
     guesses: Mutex<HashMap<SecretRef, usize>>,
 }
 
@@ -107,12 +116,28 @@ impl Vaults {
 
     /// The vault that new secrets go to, and others.
     pub fn new(first: VaultHandle, others: impl IntoIterator<Item = VaultHandle>) -> Self {
+        Self::of([first].into_iter().chain(others).collect(), PATIENCE)
+    }
+
+    /// The same vaults, waited for by work that nobody sits before for as long as `patience`.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self::of(self.inner.handles.clone(), patience)
+    }
+
+    fn of(handles: Vec<VaultHandle>, patience: Duration) -> Self {
         Self {
             inner: Arc::new(Inner {
-                handles: [first].into_iter().chain(others).collect(),
+                handles,
+                patience,
                 guesses: Mutex::default(),
             }),
         }
+    }
+
+    /// How long work that nobody sits before waits for a vault that is sealed or does not answer.
+    pub fn patience(&self) -> Duration {
+        self.inner.patience
     }
 
     /// All of them, the one that new secrets go to first.

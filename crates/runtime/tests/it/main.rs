@@ -8,5 +8,9 @@ mod main_job;
 mod processes;
 mod scheduler;
 mod secrets;
+#[path = "../../../vault-adapter/tests/it/server.rs"]
+#[expect(dead_code, reason = "the tests of the vault use more of it")]
+mod server;
 mod support;
+mod vaults;
 mod worker;

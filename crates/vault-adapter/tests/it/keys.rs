@@ -1,6 +1,7 @@
 //! Keys of the embedded vault besides generated ones: those that others provide, on a server, and for the day when none is left.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use org_core::ports::{SecretVault, VaultError};
@@ -16,16 +17,15 @@ use crate::support::{Scratch, at, put, read, secret, told};
 const A_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 const ANOTHER_KEY: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 
+/// Makes a source of a key in a file.
+type Provided = fn(PathBuf) -> KeySource;
+
 #[tokio::test]
 async fn a_provided_key_is_replaced_by_the_one_beside_it_while_programs_run() {
-    let sources: [(fn(&Scratch) -> KeySource, &str, &str); 2] = [
+    let sources = [
+        (KeySource::key_file as Provided, A_KEY, ANOTHER_KEY),
         (
-            |scratch| KeySource::key_file(scratch.path("key")),
-            A_KEY,
-            ANOTHER_KEY,
-        ),
-        (
-            |scratch| KeySource::passphrase_file(scratch.path("key")),
+            KeySource::passphrase_file,
             "correct horse\n",
             "battery staple\n",
         ),
@@ -33,30 +33,36 @@ async fn a_provided_key_is_replaced_by_the_one_beside_it_while_programs_run() {
     for (source, old, new) in sources {
         let scratch = Scratch::new();
         scratch.write("key", old, 0o600);
-        let rotator = scratch.open(source(&scratch)).await.unwrap();
+        let rotator = scratch.open(source(scratch.path("key"))).await.unwrap();
         put(&rotator, 1, "kept").await;
-        let running = scratch.open(source(&scratch)).await.unwrap();
+        let running = scratch.open(source(scratch.path("key"))).await.unwrap();
         scratch.write("key.next", new, 0o600);
         // Not before it is rotated.
         assert!(running.get(secret(1)).await.unwrap().is_some());
-        assert_eq!(rotator.rotate_key(source(&scratch)).await.unwrap(), 2);
+        assert_eq!(
+            rotator
+                .rotate_key(source(scratch.path("key")))
+                .await
+                .unwrap(),
+            2
+        );
         let kept = Some((1, "kept".to_owned()));
         for vault in [
             &running,
             &rotator,
-            &scratch.open(source(&scratch)).await.unwrap(),
+            &scratch.open(source(scratch.path("key"))).await.unwrap(),
         ] {
             assert_eq!(read(vault, 1).await, kept);
         }
         fs::rename(scratch.path("key.next"), scratch.path("key")).unwrap();
         put(&running, 2, "more").await;
-        let vault = scratch.open(source(&scratch)).await.unwrap();
+        let vault = scratch.open(source(scratch.path("key"))).await.unwrap();
         assert_eq!(read(&vault, 1).await, kept);
         assert!(vault.check().await.unwrap().is_sound());
         // The old one opens nothing.
         scratch.write("key", old, 0o600);
         assert!(matches!(
-            scratch.open(source(&scratch)).await,
+            scratch.open(source(scratch.path("key"))).await,
             Err(VaultError::WrongKey { .. })
         ));
     }

@@ -443,5 +443,5 @@ async fn a_wrong_place_is_told() {
         .list()
         .await
         .unwrap_err();
-    insta::assert_snapshot!(error.to_string().replace(&server.address(), "<server>"), @"");
+    insta::assert_snapshot!(error.to_string().replace(&server.address(), "<server>"), @"the vault denies access: <server> refuses logging in by AppRole: permission denied; see that the method is enabled at auth/elsewhere, and compare the role id, and put a new secret id into the configured file");
 }

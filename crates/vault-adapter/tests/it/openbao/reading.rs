@@ -1,5 +1,6 @@
 //! What is read: secrets of others, deleted versions, long lists, and what makes no sense.
 
+use futures_util::StreamExt as _;
 use org_core::ports::{SecretLinks, SecretVault, VaultError};
 use org_core::secret::{ExternalSecret, SecretOwner, SecretPlace, SecretVersion};
 use reqwest::Method;
@@ -69,7 +70,7 @@ async fn a_secret_of_others_is_read_where_it_is_and_never_changed() {
     assert_eq!(read().await, "first");
     write("second").await;
     assert_eq!(read().await, "second");
-    assert_eq!(vault.list().await.unwrap(), [facts.clone()]);
+    assert_eq!(vault.list().await.unwrap(), std::slice::from_ref(&facts));
     assert_eq!(vault.find(&name("theirs")).await.unwrap(), Some(facts));
 
     let refused = vault
@@ -194,7 +195,6 @@ async fn a_list_is_the_same_with_and_without_the_list_of_details() {
         let vault = vault.clone();
         async move { put_into(&vault, number, "x").await }
     });
-    use futures_util::StreamExt as _;
     futures_util::stream::iter(puts)
         .buffer_unordered(16)
         .collect::<Vec<_>>()

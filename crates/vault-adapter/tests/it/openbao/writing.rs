@@ -10,6 +10,9 @@ use super::{fresh, open, options};
 use crate::server::{Part, Server};
 use crate::support::{at, name, now, put_into, secret, value};
 
+const WRITERS: u32 = 4;
+const ROUNDS: u32 = 5;
+
 async fn write(server: &Server, part: &Part, path: &str, cas: u64, data: serde_json::Value) {
     server
         .admin(
@@ -123,8 +126,6 @@ async fn of_many_writers_each_version_is_written_once() {
         return;
     };
     put_into(&vault, 1, "start").await;
-    const WRITERS: u32 = 4;
-    const ROUNDS: u32 = 5;
     let writers = (0..WRITERS).map(|writer| {
         let vault = open(options(server, &part));
         async move {
