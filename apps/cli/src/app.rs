@@ -42,6 +42,11 @@ impl App {
         Ok(Config::load(&sources)?)
     }
 
+    /// How much more than usual is logged.
+    pub(crate) const fn verbosity(&self) -> u8 {
+        self.globals.verbose
+    }
+
     /// The use cases, wired to the data directory.
     pub(crate) async fn open(&self) -> Result<Session> {
         let config = self.config()?;

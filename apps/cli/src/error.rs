@@ -187,7 +187,9 @@ impl From<OpenError> for Failure {
             OpenError::Store(error) => return UseCaseError::from(error).into(),
             OpenError::Vault(error) => return UseCaseError::from(error).into(),
             OpenError::DataDirectory { .. } => Exit::Denied,
-            OpenError::File { .. } | OpenError::Http { .. } => Exit::Usage,
+            OpenError::File { .. } | OpenError::Http { .. } | OpenError::Setting { .. } => {
+                Exit::Usage
+            }
         };
         CliError::new(exit, error).into()
     }
@@ -202,6 +204,12 @@ impl From<CliError> for Failure {
 impl From<UseCaseError> for Failure {
     fn from(error: UseCaseError) -> Self {
         CliError::from(error).into()
+    }
+}
+
+impl From<org_core::ports::VaultError> for Failure {
+    fn from(error: org_core::ports::VaultError) -> Self {
+        UseCaseError::from(error).into()
     }
 }
 

@@ -89,7 +89,9 @@ impl Exit {
             Self::Denied => "the host, the password manager or the data directory denies it",
             Self::Unavailable => "somebody or something is not there right now; try again later",
             Self::NeedsConfirmation => "a person must confirm it first",
-            Self::ProblemFound => "`doctor` found a problem",
+            Self::ProblemFound => {
+                "`doctor`, `secret test`, `vault list` or `vault check` found a problem"
+            }
             Self::SyncPartial => {
                 "the sync could not see everything; what it saw was stored, nothing vanished"
             }

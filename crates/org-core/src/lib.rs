@@ -62,4 +62,5 @@ pub mod testing;
 pub mod text;
 pub mod token;
 pub mod use_cases;
+pub mod vaults;
 pub mod words;

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
 use crate::ids::{AttemptId, OrganizationId, SecretId};
-use crate::text::SecretName;
+use crate::text::{SecretName, VaultName};
 
 /// Points at a secret: everything but the vault holds only this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +54,133 @@ pub enum SecretOwner {
     Organization(OrganizationId),
 }
 
+/// Why a text does not point at a secret of another owner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExternalSecretError {
+    /// A part is missing.
+    #[error(
+        "the {part} is empty; name the mount, the path and the key, such as `secret`, `ci/gitlab` and `token`"
+    )]
+    Empty {
+        /// Which part.
+        part: &'static str,
+    },
+    /// A part is longer than any vault keeps.
+    #[error("the {part} is longer than {limit} bytes")]
+    TooLong {
+        /// Which part.
+        part: &'static str,
+        /// The most bytes allowed.
+        limit: usize,
+    },
+    /// A part would lead elsewhere than it reads.
+    #[error(
+        "the {part} `{text}` has an empty, `.` or `..` step, or a control character; write it as the vault lists it, without a slash at either end"
+    )]
+    NotAPath {
+        /// Which part.
+        part: &'static str,
+        /// The refused text.
+        text: String,
+    },
+}
+
+/// Points at a secret that somebody else keeps in a vault: it is read there each time, and never copied.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExternalSecret {
+    mount: String,
+    path: String,
+    key: String,
+}
+
+impl ExternalSecret {
+    /// The value under `key` of what stands at `path` of the engine that is mounted at `mount`.
+    ///
+    /// ```
+    /// use org_core::secret::ExternalSecret;
+    /// let target = ExternalSecret::new("secret", "ci/gitlab", "token")?;
+    /// assert_eq!(target.to_string(), "secret/ci/gitlab#token");
+    /// assert!(ExternalSecret::new("secret", "ci/../root", "token").is_err());
+    /// # Ok::<(), org_core::secret::ExternalSecretError>(())
+    /// ```
+    pub fn new(mount: &str, path: &str, key: &str) -> Result<Self, ExternalSecretError> {
+        // What a vault keeps beside a secret has at most 512 bytes each.
+        const LIMIT: usize = 500;
+        let slashes = |text: &str| text.trim().trim_matches('/').to_owned();
+        let parts = [
+            ("mount", slashes(mount)),
+            ("path", slashes(path)),
+            ("key", key.trim().to_owned()),
+        ];
+        for (part, text) in &parts {
+            if text.is_empty() {
+                return Err(ExternalSecretError::Empty { part });
+            }
+            if text.len() > LIMIT {
+                return Err(ExternalSecretError::TooLong { part, limit: LIMIT });
+            }
+            let leads_elsewhere =
+                *part != "key" && text.split('/').any(|step| matches!(step, "" | "." | ".."));
+            if leads_elsewhere || text.chars().any(char::is_control) {
+                return Err(ExternalSecretError::NotAPath {
+                    part,
+                    text: text.escape_default().to_string(),
+                });
+            }
+        }
+        let [(_, mount), (_, path), (_, key)] = parts;
+        Ok(Self { mount, path, key })
+    }
+
+    /// Where the engine is mounted, without slashes at the ends.
+    pub fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// The path within the engine, without slashes at the ends.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The key of the value.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Display for ExternalSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}#{}", self.mount, self.path, self.key)
+    }
+}
+
+/// Where the value of a secret stands within its vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In the part of the vault that is Forgehold's own.
+    Kept,
+    /// It belongs to somebody else and is only pointed at. Its versions are theirs: here it always has the first one.
+    External(ExternalSecret),
+}
+
+/// One version of a secret that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionFacts {
+    /// Its number.
+    pub version: SecretVersion,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// One version with its value, on its way from one vault to another.
+#[derive(Debug, Clone)]
+pub struct VersionValue {
+    /// Which one, and since when.
+    pub facts: VersionFacts,
+    /// The value.
+    pub value: SecretString,
+}
+
 /// What is known of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFacts {
@@ -68,4 +196,10 @@ pub struct SecretFacts {
     pub created_at: DateTime<Utc>,
     /// When its newest version was made.
     pub updated_at: DateTime<Utc>,
+    /// The vault that has it.
+    pub vault: VaultName,
+    /// Where in that vault.
+    pub place: SecretPlace,
+    /// The vault that it is being moved from. As long as that one has it too, this is a copy that does not count yet.
+    pub arriving_from: Option<VaultName>,
 }

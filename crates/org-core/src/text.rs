@@ -137,6 +137,11 @@ text_type!(
     parse_secret_name
 );
 text_type!(
+    /// The name of a password manager in this installation: small letters, digits and `-`, at most 40.
+    VaultName,
+    parse_vault_name
+);
+text_type!(
     /// The full path of a group, like `company/platform`.
     ///
     /// Surrounding slashes are dropped. The case is kept as typed; compare with [`GroupPath::matches`].
@@ -243,6 +248,16 @@ fn parse_secret_name(text: &str) -> Result<String, TextError> {
             allowed: ALLOWED,
         });
     }
+    Ok(text.to_owned())
+}
+
+fn parse_vault_name(text: &str) -> Result<String, TextError> {
+    const KIND: &str = "the vault's name";
+    refuse_secret(KIND, text)?;
+    bounded(KIND, text, 40)?;
+    only(KIND, text, "small letters, digits and `-`", |c| {
+        c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+    })?;
     Ok(text.to_owned())
 }
 

@@ -5,6 +5,7 @@
 mod error;
 mod keys;
 mod layers;
+mod openbao;
 mod reference;
 mod values;
 
@@ -21,6 +22,7 @@ use org_core::oauth::ClientId;
 use secrecy::SecretString;
 
 pub use error::{ConfigError, Mistake, Mistakes, Origin};
+pub use openbao::{OpenBaoAuthConfig, OpenBaoConfig};
 pub use reference::reference;
 
 use layers::Layers;
@@ -47,8 +49,23 @@ pub struct Config {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct VaultConfig {
-    /// Where its key comes from.
+    /// Where the key of the embedded one comes from.
     pub key: VaultKey,
+    /// The vault that new secrets go to.
+    pub default: DefaultVault,
+    /// How long a sync waits for a vault that does not answer.
+    pub max_wait: Duration,
+    /// The company's own server, if there is one.
+    pub openbao: Option<OpenBaoConfig>,
+}
+
+/// The vault that new secrets go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultVault {
+    /// The one in the data directory.
+    Embedded,
+    /// The company's own server.
+    OpenBao,
 }
 
 /// Where the key of the vault comes from.
@@ -60,6 +77,8 @@ pub enum VaultKey {
     File(PathBuf),
     /// A passphrase on the first line of a file.
     PassphraseFile(PathBuf),
+    /// A key of that name on the company's own server.
+    Transit(String),
 }
 
 /// Requests to hosts.
@@ -204,6 +223,18 @@ impl Config {
     fn assemble(layers: &mut Layers) -> Option<Self> {
         let data_dir = layers.data_dir();
         let key = layers.take("vault.key", values::vault_key);
+        let default = layers.take("vault.default", values::default_vault);
+        let max_wait_for_vault = layers.take("vault.max_wait", values::duration);
+        let openbao = openbao::take(layers);
+        if let Some(None) = openbao {
+            let needs = "this needs the server that `openbao.address` names";
+            if default == Some(DefaultVault::OpenBao) {
+                layers.refuse("vault.default", needs.to_owned());
+            }
+            if matches!(key, Some(VaultKey::Transit(_))) {
+                layers.refuse("vault.key", needs.to_owned());
+            }
+        }
         let ca_files = layers.take_list("http.ca_files", values::path);
         let proxy = layers.take("http.proxy", values::proxy);
         let connect_timeout = layers.take("http.connect_timeout", values::duration);
@@ -217,7 +248,12 @@ impl Config {
         let format = layers.take("log.format", values::log_format);
         Some(Self {
             data_dir: data_dir?,
-            vault: VaultConfig { key: key? },
+            vault: VaultConfig {
+                key: key?,
+                default: default?,
+                max_wait: max_wait_for_vault?,
+                openbao: openbao?,
+            },
             http: HttpConfig {
                 ca_files: ca_files?,
                 proxy: proxy?,

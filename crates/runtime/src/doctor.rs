@@ -8,10 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use org_core::host::HostUrl;
 use org_core::organization::{AuthMethod, Organization, Status};
 use org_core::ports::Probe;
+use org_core::use_cases::vaults;
 
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::open::Runtime;
+use crate::vaults::EMBEDDED;
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +75,7 @@ pub async fn examine_in(config: &Config, environment: Environment) -> Vec<Findin
     };
     findings.push(database(&runtime).await);
     findings.push(vault(&runtime).await);
+    findings.extend(servers(&runtime).await);
     findings.extend(organizations(&runtime).await);
     runtime.close().await;
     findings
@@ -146,6 +149,23 @@ async fn vault(runtime: &Runtime) -> Finding {
         Err(error) => Finding::new(what, State::Problem, error.to_string())
             .next("look at the key of the vault"),
     }
+}
+
+/// The vaults on servers: whether each answers and lets this program in.
+async fn servers(runtime: &Runtime) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for row in vaults::list(runtime.ports()).await {
+        if row.name.as_str() == EMBEDDED {
+            continue;
+        }
+        let what = format!("vault {}", row.name);
+        findings.push(match row.health {
+            Ok(health) => Finding::new(what, State::Good, health.description),
+            Err(error) => Finding::new(what, State::Problem, error.to_string())
+                .next("docs/vault.md tells what each of these means; syncs wait meanwhile"),
+        });
+    }
+    findings
 }
 
 async fn organizations(runtime: &Runtime) -> Vec<Finding> {

@@ -12,5 +12,6 @@ mod open;
 pub mod scheduler;
 pub mod stop;
 pub mod sync;
+pub mod vaults;
 
 pub use open::{OpenError, Runtime};

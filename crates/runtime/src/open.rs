@@ -5,21 +5,24 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use gitlab_adapter::{GitlabConfig, GitlabHost};
+use org_core::event::{Actor, Event, Subject};
 use org_core::ids::ProcessId;
 use org_core::ports::{Clock, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
+use org_core::vaults::RecordedVault;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::{ExposeSecret, SecretString};
 use store_adapter::{Store, StoreOptions};
-use vault_adapter::{EmbeddedVault, EmbeddedVaultOptions, KeySource};
+use vault_adapter::{CheckReport, EmbeddedVault, OpenBaoVault};
 
-use crate::config::{Config, ProxyConfig, VaultKey};
+use crate::config::{Config, ProxyConfig};
 use crate::entitlements::ConfiguredSeats;
 use crate::environment::Environment;
+use crate::vaults::{self, Opened};
 
 /// How this program introduces itself to hosts.
 const USER_AGENT: &str = concat!("forgehold/", env!("CARGO_PKG_VERSION"));
@@ -31,7 +34,7 @@ const STORE_FILE: &str = "forgehold.sqlite";
 const VAULT_FILE: &str = "vault.sqlite";
 
 /// The name of the key of the embedded vault, where it is one that was made at the first start.
-const VAULT_KEY_FILE: &str = "vault.key";
+pub(crate) const VAULT_KEY_FILE: &str = "vault.key";
 
 /// The key of the configuration that names applications.
 const CLIENTS: &str = "oauth.clients";
@@ -63,6 +66,14 @@ pub enum OpenError {
         /// What is wrong.
         reason: String,
     },
+    /// A setting makes no sense.
+    #[error("`{key}` of the configuration is not right: {reason}")]
+    Setting {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +88,7 @@ pub struct Runtime {
     ports: Ports,
     store: Store,
     vault: Arc<EmbeddedVault>,
+    openbao: Option<Arc<OpenBaoVault>>,
     sync_options: SyncOptions,
     concurrency: usize,
 }
@@ -102,11 +114,23 @@ impl Runtime {
         let rng = StdRng::seed_from_u64(ids.next_id().as_u64_pair().1);
         let host = host(config, clock.clone(), timer.clone(), rng)?;
         let store = Store::open(StoreOptions::new(store_path(config))).await?;
-        let vault = Arc::new(open_vault(config).await?);
+        let Opened {
+            embedded,
+            openbao,
+            vaults,
+        } = vaults::open(config, &clock).await?;
         let shared = Arc::new(store.clone());
+        let recorded = RecordedVault::new(
+            Arc::new(vaults.clone()),
+            shared.clone(),
+            clock.clone(),
+            reader(),
+        )
+        .troubled(|error| tracing::warn!(%error, "it could not be put down who read a secret"));
         let ports = Ports {
             host: Arc::new(host),
-            vault: vault.clone(),
+            vault: Arc::new(recorded),
+            vaults,
             organizations: shared.clone(),
             attempts: shared.clone(),
             sign_ins: shared.clone(),
@@ -115,6 +139,7 @@ impl Runtime {
             syncs: shared.clone(),
             licenses: shared.clone(),
             entitlements: Arc::new(ConfiguredSeats::new(shared.clone())),
+            access: shared.clone(),
             events: shared,
             clock,
             timer,
@@ -128,7 +153,8 @@ impl Runtime {
         Ok(Self {
             ports,
             store,
-            vault,
+            vault: embedded,
+            openbao,
             sync_options,
             concurrency: config.sync.concurrency,
         })
@@ -144,7 +170,47 @@ impl Runtime {
         &self.store
     }
 
-    /// The vault behind the ports, for what only an examination or a rotation of its key asks.
+    /// Keeps what has to be kept alive while nothing happens, such as the token of a server; for as long as it is polled.
+    pub async fn keep_alive(&self) {
+        match &self.openbao {
+            Some(openbao) => openbao.keep_token(&*self.ports.timer).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Reads every record of the embedded vault.
+    pub async fn check_vault(&self) -> Result<CheckReport, VaultError> {
+        self.vault.check().await
+    }
+
+    /// When the recovery key of the embedded vault was made; `None` if there is none.
+    pub async fn recovery_key_made_at(&self) -> Result<Option<DateTime<Utc>>, VaultError> {
+        self.vault.recovery_key_made_at().await
+    }
+
+    /// Makes a recovery key for the embedded vault, in the place of an earlier one. It is answered once and kept nowhere.
+    pub async fn make_recovery_key(&self, actor: &Actor) -> Result<SecretString, OpenError> {
+        let now = self.ports.clock.now();
+        let key = self.vault.make_recovery_key(now).await?;
+        self.tell(actor, "vault.recovery_key_made").await?;
+        Ok(key.to_text())
+    }
+
+    async fn tell(&self, actor: &Actor, kind: &str) -> Result<(), StoreError> {
+        let now = self.ports.clock.now();
+        let event = Event::new(now, actor.clone(), Subject::Installation, kind);
+        self.ports.events.append(&[event]).await
+    }
+
+    /// Puts the embedded vault under a new key of the kind that the configuration names, while programs use it. Answers the key generation.
+    pub async fn rotate_vault_key(&self, config: &Config, actor: &Actor) -> Result<u64, OpenError> {
+        let source = vaults::key_source(config, &self.ports.clock)?;
+        let generation = self.vault.rotate_key(source).await?;
+        self.tell(actor, "vault.key_rotated").await?;
+        Ok(generation)
+    }
+
+    /// The embedded vault, for what only an examination or its keys ask.
     pub fn vault(&self) -> &EmbeddedVault {
         &self.vault
     }
@@ -163,6 +229,19 @@ impl Runtime {
     pub async fn close(self) {
         self.store.close().await;
         self.vault.close().await;
+    }
+}
+
+/// How the history of accesses names this program: its file, and the person of its process where the system says who that is.
+fn reader() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(Path::file_stem).map_or_else(
+        || "forgehold".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    match std::env::var("USER") {
+        Ok(user) if !user.is_empty() && user.len() <= 64 => format!("{program} of {user}"),
+        _ => program,
     }
 }
 
@@ -204,7 +283,7 @@ fn make_private(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
+pub(crate) fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, OpenError> {
     fs::read(path).map_err(|error| OpenError::File {
         key,
         path: path.to_owned(),
@@ -293,24 +372,3 @@ fn client_secret(path: &Path) -> Result<SecretString, OpenError> {
         )),
     }
 }
-
-async fn open_vault(config: &Config) -> Result<EmbeddedVault, OpenError> {
-    let key = match &config.vault.key {
-        VaultKey::GeneratedFile => KeySource::generated_file(config.data_dir.join(VAULT_KEY_FILE)),
-        VaultKey::File(path) => KeySource::key_file(path),
-        VaultKey::PassphraseFile(path) => {
-            let bytes = read("vault.key", path)?;
-            let text = String::from_utf8(bytes).map_err(|_| OpenError::File {
-                key: "vault.key",
-                path: path.clone(),
-                reason: "the passphrase is not UTF-8 text".to_owned(),
-            })?;
-            KeySource::passphrase(SecretString::from(text.trim_end_matches(['\r', '\n'])))
-        }
-    };
-    let options = EmbeddedVaultOptions::new(vault_path(config), key).busy_timeout(BUSY);
-    Ok(EmbeddedVault::open(options).await?)
-}
-
-/// How long a program waits while another one writes to the vault.
-const BUSY: Duration = Duration::from_secs(30);

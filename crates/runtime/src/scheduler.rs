@@ -15,6 +15,7 @@ use org_core::ports::Ports;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
 use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect, expiry, sign_in};
+use org_core::vaults::patiently;
 use tokio::task::JoinSet;
 
 /// The longest time between two looks at the store.
@@ -148,6 +149,8 @@ async fn one(
     progress: Arc<dyn Progress>,
 ) -> Ended {
     let id = organization.id;
+    // Nobody sits before it, so a vault that is sealed or does not answer is waited for.
+    let ports = patiently(&ports, progress.clone());
     let answer = synchronize(&ports, id, Trigger::Schedule, &options, stop, &*progress)
         .boxed()
         .await;

@@ -1,5 +1,6 @@
 //! One sync that a person asked for, from the wish to the end: waits while another program is at it, and runs what was asked for meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,8 @@ use org_core::ports::Ports;
 use org_core::sync::run::{RunState, SyncRun, Trigger};
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
 use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
+use org_core::vaults::patiently;
+use tokio::sync::mpsc;
 
 /// How often a run of another program is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -28,16 +31,24 @@ pub async fn until_done(
 ) -> Result<Vec<SyncRun>, UseCaseError> {
     let mut runs = Vec::new();
     let mut trigger = trigger;
+    let (relay, mut waits) = Relay::new();
+    let patient = patiently(ports, Arc::new(relay));
     loop {
-        let answer = synchronize(
-            ports,
+        let work = synchronize(
+            &patient,
             organization,
             trigger,
             options,
             stop.clone(),
             progress,
-        )
-        .await?;
+        );
+        futures_util::pin_mut!(work);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut work => break answer?,
+                Some(event) = waits.recv() => progress.report(event),
+            }
+        };
         match answer {
             SyncAnswer::Ran { run, follow_up } => {
                 runs.push(run);
@@ -66,6 +77,23 @@ pub async fn until_done(
                 }
             }
         }
+    }
+}
+
+/// Passes on what a vault that is waited for has to say, from whoever owns the ports to whoever borrows the progress.
+struct Relay(mpsc::Sender<ProgressEvent>);
+
+impl Relay {
+    fn new() -> (Self, mpsc::Receiver<ProgressEvent>) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Self(sender), receiver)
+    }
+}
+
+impl Progress for Relay {
+    fn report(&self, event: ProgressEvent) {
+        // Whoever watches sees the newest pause soon enough.
+        let _ = self.0.try_send(event);
     }
 }
 

@@ -147,4 +147,9 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "sign ins",
         include_str!("../migrations/sqlite/0002_sign_ins.sql"),
     ),
+    (
+        3,
+        "secret accesses",
+        include_str!("../migrations/sqlite/0003_secret_accesses.sql"),
+    ),
 ];

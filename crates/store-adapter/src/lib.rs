@@ -1,7 +1,7 @@
 //! The stores of Forgehold on `SQLite`: one file next to the vault, no server.
 //!
 //! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, sign-ins, renewals,
-//! inventory, syncs, licenses and events.
+//! inventory, syncs, licenses, events and accesses to secrets.
 //!
 //! # What it promises
 //!
@@ -17,6 +17,7 @@
 //! The SQL text is common to `SQLite` and `PostgreSQL`; what differs is in `dialect`. Rows are read and checked cell by cell in `cells`,
 //! and what is a tree is kept as JSON through the private types of `wire`. Rules are not here: a plan says what to write.
 
+mod accesses;
 mod attempts;
 mod cells;
 mod check;

@@ -15,6 +15,9 @@ pub(crate) const GITLAB_DATA: &str = "FORGEHOLD_GITLAB_DATA";
 /// The Python that has the clients of other people with which the simulator is tried.
 pub(crate) const PYTHON: &str = "FORGEHOLD_PYTHON";
 
+/// The server program of `OpenBao`, against which the vault is tried.
+pub(crate) const OPENBAO: &str = "FORGEHOLD_BAO";
+
 /// No step of ours takes this long; a run that nobody watches ends one that hangs, and says so.
 const LONGEST_STEP: Duration = Duration::from_mins(30);
 
@@ -25,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) ci: bool,
     pub(crate) gitlab_data: Option<PathBuf>,
     python: OnceCell<Result<PathBuf, String>>,
+    openbao: OnceCell<Result<PathBuf, String>>,
     cargo_deny: OnceCell<Result<PathBuf, String>>,
 }
 
@@ -46,6 +50,7 @@ impl Context {
             ci: env::var_os("CI").is_some_and(|ci| ci == "true"),
             gitlab_data,
             python: OnceCell::new(),
+            openbao: OnceCell::new(),
             cargo_deny: OnceCell::new(),
         })
     }
@@ -54,6 +59,14 @@ impl Context {
     pub(crate) fn python(&self) -> &Result<PathBuf, String> {
         self.python
             .get_or_init(|| tools::python(&self.root).map_err(|error| format!("{error:#}")))
+    }
+
+    /// Found or installed at first use; an error says in words what is missing.
+    pub(crate) fn openbao(&self) -> &Result<PathBuf, String> {
+        self.openbao.get_or_init(|| {
+            let python = self.python().as_ref().map_err(Clone::clone)?;
+            tools::openbao(&self.root, python).map_err(|error| format!("{error:#}"))
+        })
     }
 
     /// Found or installed at first use; an error says in words what is missing.
@@ -70,6 +83,9 @@ impl Context {
         }
         if let Some(Ok(python)) = self.python.get() {
             cargo = cargo.env(PYTHON, python);
+        }
+        if let Some(Ok(program)) = self.openbao.get() {
+            cargo = cargo.env(OPENBAO, program);
         }
         cargo
     }

@@ -153,6 +153,10 @@ fn find_tools(context: &Context) -> Result<Outcome> {
             "Python with the clients of others",
             context.python().clone().map(drop),
         ),
+        (
+            "the server program of OpenBao",
+            context.openbao().clone().map(drop),
+        ),
     ] {
         match found {
             Ok(()) => {
@@ -261,6 +265,9 @@ fn tests(context: &Context) -> Result<Outcome> {
     let mut notes = Vec::new();
     if let Err(missing) = context.python() {
         // The tests that want Python say the same in their own words, and fail under CI.
+        notes.push(missing.clone());
+    }
+    if let Err(missing) = context.openbao() {
         notes.push(missing.clone());
     }
     let test = context

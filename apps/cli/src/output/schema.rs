@@ -16,8 +16,9 @@ use super::license::{Holder, Policy, Pool, Seats};
 use super::organization::{Connected, Organization, Removal};
 use super::repository::{Explanation, LicenseChange, Repository, RepositoryDetails, Verdict};
 use super::schedule::Preview;
-use super::secret::Secret;
+use super::secret::{Access, Relocation, Secret, Tested};
 use super::sync::{Decided, SyncRun, Synced};
+use super::vault::{Checked, Rotated, Vault};
 use crate::docs;
 
 /// How often the type comes.
@@ -86,12 +87,20 @@ impl Answers {
         all.add::<SyncRun>("run", Lines);
         all.add::<Preview>("schedule preview", One);
         all.add::<Secret>("secret add", One);
+        all.add::<Access>("secret history", List);
+        all.add::<Secret>("secret link", One);
         all.add::<Secret>("secret list", List);
+        all.add::<Relocation>("secret move", List);
         all.add::<Secret>("secret remove", One);
         all.add::<Secret>("secret rotate", One);
         all.add::<Secret>("secret show", One);
+        all.add::<Tested>("secret test", One);
         all.add::<SyncRun>("sync list", List);
         all.add::<SyncRun>("sync show", One);
+        all.add::<Checked>("vault check", One);
+        all.add::<Vault>("vault list", List);
+        all.add::<Rotated>("vault recover", One);
+        all.add::<Rotated>("vault rotate-key", One);
         all.add::<ErrorReport>("any, on failure, to standard error", One);
         all
     }

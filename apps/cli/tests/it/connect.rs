@@ -167,8 +167,8 @@ fn what_was_connected_can_be_looked_at() {
     2  [time]  jane  organization.connected  organization  acme; host: http://127.0.0.1:[port]; account: alice; method: access_token; scope: acme; protect_groups: on; auto_license: on; license_existing: matching; schedule: at 06:00 and 18:00 Europe/Warsaw, Monday to Friday
     ");
     assert_snapshot!(steady(&place.ok(&["secret", "list"])), @"
-    Name  Version  Owner  Used by  Changed
-    token-[id]  1  organization  acme  [time]
+    Name  Vault  Version  Owner  Used by  Changed  Expires  Last used
+    token-[id]  embedded  1  organization  acme  [time]  [time]
     ");
     assert_snapshot!(steady(&place.ok(&["repo", "show", "acme/old"])), @"
     Path:  acme/old

@@ -29,6 +29,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use mockall::mock;
 use secrecy::SecretString;
 
+pub use super::access::MockAccessStore;
 pub use super::credential::MockAccessTokens;
 pub use super::environment::{MockClock, MockEntropy, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};
@@ -37,7 +38,7 @@ pub use super::oauth::{MockVcsOauth, MockVcsRotation};
 pub use super::renewals::MockRenewalStore;
 pub use super::sign_ins::MockSignInStore;
 pub use super::stores::{MockAttemptStore, MockEventStore};
-pub use super::vault::MockSecretVault;
+pub use super::vault::{MockSecretLinks, MockSecretVault, MockVaultTransfer};
 use super::{
     Applied, AuthorizationRequest, Claim, ClaimRequest, CodeExchange, Confirmation, DevicePoll,
     DeviceStart, Grant, HostAccess, HostError, Identity, InventoryCounts, InventoryStore,

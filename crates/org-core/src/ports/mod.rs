@@ -3,6 +3,7 @@
 //! The comment on each trait is the contract that an implementer must keep; the suites in `testing::contract` hold it to that. Errors are
 //! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
 
+mod access;
 mod credential;
 mod environment;
 mod host;
@@ -18,6 +19,9 @@ mod vault;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::vaults::Vaults;
+
+pub use access::{ACCESS_KEPT, AccessStore, SecretAccess, hour_of};
 pub use credential::{AccessTokens, Credential, HostAccess};
 pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{
@@ -37,15 +41,17 @@ pub use stores::{
     PresenceFilter, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError,
     SyncStore,
 };
-pub use vault::{SecretVault, VaultError, VaultHealth};
+pub use vault::{SecretLinks, SecretVault, VaultError, VaultHealth, VaultTransfer};
 
 /// Every port, wired. Cloning shares them.
 #[derive(Clone)]
 pub struct Ports {
     /// The hosts of the one service that this release knows.
     pub host: Arc<dyn VcsHost>,
-    /// The password manager.
+    /// The password manager: one vault, or [`Vaults`] behind one front.
     pub vault: Arc<dyn SecretVault>,
+    /// The vaults one by one, for what is about a certain one.
+    pub vaults: Vaults,
     /// Organizations.
     pub organizations: Arc<dyn OrganizationStore>,
     /// Connection attempts.
@@ -64,6 +70,8 @@ pub struct Ports {
     pub entitlements: Arc<dyn Entitlements>,
     /// The history.
     pub events: Arc<dyn EventStore>,
+    /// Who read which secret.
+    pub access: Arc<dyn AccessStore>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Waiting.

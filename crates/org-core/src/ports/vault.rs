@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use crate::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
-use crate::text::SecretName;
+use crate::secret::{
+    ExternalSecret, SecretFacts, SecretOwner, SecretRef, SecretVersion, VersionFacts, VersionValue,
+};
+use crate::text::{SecretName, VaultName};
 
 /// Why a vault did not do as asked. No message ever holds a value.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,44 @@ pub enum VaultError {
         /// What went wrong.
         detail: String,
     },
+    /// The vault is there, and a person has to unseal it.
+    #[error(
+        "the vault at {place} is sealed: unseal it (`bao operator unseal`); what waits for it then goes on by itself"
+    )]
+    Sealed {
+        /// Where it is.
+        place: String,
+    },
+    /// The server that was asked only stands by for another one.
+    #[error("the vault at {place} only stands by: {detail}")]
+    Standby {
+        /// Where it is.
+        place: String,
+        /// What it said, and what to do.
+        detail: String,
+    },
+    /// The engine or the namespace that the configuration names is not there, or is of another kind.
+    #[error("the vault has no such place: {detail}")]
+    WrongMount {
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// The secret is known, and somebody deleted this version of its value in the vault itself.
+    #[error("version {version} of the secret {reference} was deleted in the vault: {detail}")]
+    VersionDeleted {
+        /// The secret.
+        reference: SecretRef,
+        /// The version.
+        version: SecretVersion,
+        /// What to do.
+        detail: String,
+    },
+    /// This kind of vault, or of secret, cannot do that.
+    #[error("the vault cannot do that: {detail}")]
+    Unsupported {
+        /// What cannot be done, and what can.
+        detail: String,
+    },
     /// Anything else.
     #[error("the vault failed while {step}")]
     Other {
@@ -75,6 +115,16 @@ pub enum VaultError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl VaultError {
+    /// Whether it passes by itself, or once somebody mends the vault: doing the same again later may help, without any change here.
+    pub const fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Sealed { .. } | Self::Standby { .. }
+        )
+    }
 }
 
 /// How a vault is doing.
@@ -133,6 +183,9 @@ pub trait SecretVault: Send + Sync {
     /// What is known of a secret; `None` if there is none of that name.
     async fn find(&self, name: &SecretName) -> Result<Option<SecretFacts>, VaultError>;
 
+    /// What is known of a secret; `None` if there is none under that reference.
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError>;
+
     /// What is known of every secret, in the order of their names.
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError>;
 
@@ -149,4 +202,54 @@ pub trait SecretVault: Send + Sync {
 
     /// Opens the vault for a look, without touching a secret.
     async fn health(&self) -> Result<VaultHealth, VaultError>;
+}
+
+/// Hands a secret from one vault to another, with its reference, its versions and their numbers.
+///
+/// A copy that arrives says so in its facts until [`VaultTransfer::settle`]; whoever has several vaults counts it only when the vault that it
+/// comes from has the secret no longer. So there is no moment at which both count or none does, wherever a program dies.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait VaultTransfer: Send + Sync {
+    /// The versions whose values are there, the oldest first; none if there is no such secret.
+    async fn versions(&self, reference: SecretRef) -> Result<Vec<VersionFacts>, VaultError>;
+
+    /// Makes a copy of a secret that another vault, `from`, has: `facts` as they are there, and `versions` one after the other, up to the
+    /// newest. [`VaultError::NameTaken`] if the name or the reference is there already, and [`VaultError::Unsupported`] for a secret that is
+    /// not [`Kept`](crate::secret::SecretPlace::Kept) or for versions with a gap.
+    ///
+    /// One that ends with an error may have left a part of the copy, which says where it arrives from, like a whole one.
+    async fn adopt(
+        &self,
+        facts: &SecretFacts,
+        from: &VaultName,
+        versions: Vec<VersionValue>,
+    ) -> Result<SecretFacts, VaultError>;
+
+    /// Takes the mark of an arriving copy away; nothing if it has none, or if it is not there.
+    async fn settle(&self, reference: SecretRef) -> Result<(), VaultError>;
+
+    /// Deletes a secret with all its versions if `expected` is still the newest; [`VaultError::VersionConflict`] otherwise, and `false` if
+    /// there was none. Of this and a change at the same moment one is refused, so that no version is lost.
+    async fn delete_if(
+        &self,
+        reference: SecretRef,
+        expected: SecretVersion,
+    ) -> Result<bool, VaultError>;
+}
+
+/// Points at secrets that somebody else keeps in the same vault.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait SecretLinks: Send + Sync {
+    /// Makes a secret whose value is read at `target` each time. What is there must be readable now, so that a mistake is told at once.
+    /// [`VaultError::NameTaken`] as for a secret of one's own. Deleting it deletes the reference alone, and it takes no new version.
+    async fn link(
+        &self,
+        reference: SecretRef,
+        name: &SecretName,
+        owner: SecretOwner,
+        target: &ExternalSecret,
+        now: DateTime<Utc>,
+    ) -> Result<SecretFacts, VaultError>;
 }

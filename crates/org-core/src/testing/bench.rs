@@ -7,14 +7,15 @@ use secrecy::SecretString;
 
 use super::host::{FakeHost, World};
 use super::{
-    FixedEntitlements, InstantTimer, ManualClock, ManualTimer, MemoryStore, MemoryVault,
-    SeededEntropy, SequentialIds, build,
+    FixedEntitlements, InstantTimer, ManualClock, ManualTimer, MemoryAccess, MemoryStore,
+    MemoryVault, SeededEntropy, SequentialIds, build,
 };
 use crate::license::pool::Seats;
 use crate::ports::{
     AttemptStore, Clock as _, EventStore, HostAccess, InventoryStore, LicenseStore,
     OrganizationStore, Ports, RenewalStore, SignInStore, SyncStore, Timer,
 };
+use crate::vaults::{VaultHandle, Vaults};
 
 /// A whole installation in memory, with each fake at hand.
 ///
@@ -58,6 +59,11 @@ impl TestBench {
         let ports = Ports {
             host: host.clone(),
             vault: vault.clone(),
+            vaults: Vaults::one(VaultHandle::new(
+                build::parsed("memory"),
+                "a vault in memory",
+                vault.clone(),
+            )),
             organizations: store.clone(),
             attempts: store.clone(),
             sign_ins: store.clone(),
@@ -67,6 +73,7 @@ impl TestBench {
             licenses: store.clone(),
             entitlements: entitlements.clone(),
             events: store.clone(),
+            access: Arc::new(MemoryAccess::default()),
             clock: clock.clone(),
             timer: Arc::new(ManualTimer::new(clock.clone())),
             ids: ids.clone(),

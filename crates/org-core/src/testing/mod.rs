@@ -29,6 +29,7 @@
 //! | fake | what it is | how a test has it fail |
 //! |---|---|---|
 //! | [`MemoryStore`] | all stores | put a [`FlakyStore`] in front: the n-th call is stale, fails, or loses its answer |
+//! | [`MemoryAccess`] | who read which secret | |
 //! | [`MemoryVault`] | the password manager | [`MemoryVault::break_with`] |
 //! | [`FakeHost`] | a host with a [`World`] | [`FakeHost::at_page`], [`FakeHost::deny_part`], [`FakeHost::take_offline`], [`FakeHost::expire_token`], [`FakeHost::fail_oauth`] and others; `World::hidden` |
 //! | [`FixedEntitlements`] | the number of seats | [`FixedEntitlements::fail`] |
@@ -79,6 +80,7 @@
 //!
 //! With the feature `mock` there are mockall mocks in `org_core::ports::mock`, for the rare test in which the call itself is the point.
 
+mod access;
 mod bench;
 pub mod build;
 pub mod contract;
@@ -89,6 +91,7 @@ mod memory;
 mod random;
 mod vault;
 
+pub use access::MemoryAccess;
 pub use bench::TestBench;
 pub use environment::{
     FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SeededEntropy, SequentialIds,

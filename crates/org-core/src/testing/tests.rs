@@ -13,8 +13,11 @@ use secrecy::SecretString;
 
 use super::contract::host::{HostUnderTest, HostWorld};
 use super::contract::oauth::OauthUnderTest;
-use super::contract::{Stores, VaultUnderTest};
-use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, OauthCall, OauthFault, World, build};
+use super::contract::{AccessUnderTest, Stores, TransferUnderTest, VaultUnderTest};
+use super::{
+    FakeHost, FlakyStore, MemoryAccess, MemoryStore, MemoryVault, OauthCall, OauthFault, World,
+    build,
+};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
 use crate::ports::VcsHost;
@@ -25,6 +28,24 @@ mod vault {
     crate::vault_contract! {
         run = block_on,
         make = VaultUnderTest::new(Arc::new(MemoryVault::new())),
+    }
+}
+
+mod access {
+    use super::*;
+
+    crate::access_store_contract! {
+        run = block_on,
+        make = AccessUnderTest::new(Arc::new(MemoryAccess::default())),
+    }
+}
+
+mod vault_transfer {
+    use super::*;
+
+    crate::vault_transfer_contract! {
+        run = block_on,
+        make = TransferUnderTest::new(Arc::new(MemoryVault::new())),
     }
 }
 

@@ -301,7 +301,7 @@ impl SsoTokens {
                 }
                 // It may be the answer of an earlier try that was lost; whatever is there by now is newer than the old pair.
                 Err(VaultError::VersionConflict { .. }) => return self.load().await,
-                Err(VaultError::Unavailable { .. }) if tries < WRITE_TRIES => {
+                Err(error) if error.is_outage() && tries < WRITE_TRIES => {
                     tries += 1;
                     ports.timer.sleep(WRITE_PAUSE).await;
                 }

@@ -227,10 +227,15 @@ impl UseCaseError {
                     ErrorKind::Conflict
                 }
                 VaultError::NotFound { .. } => ErrorKind::NotFound,
+                VaultError::Unsupported { .. } => ErrorKind::Invalid,
                 VaultError::Locked { .. }
                 | VaultError::WrongKey { .. }
+                | VaultError::WrongMount { .. }
+                | VaultError::VersionDeleted { .. }
                 | VaultError::Denied { .. } => ErrorKind::Denied,
-                VaultError::Unavailable { .. } => ErrorKind::Unavailable,
+                VaultError::Unavailable { .. }
+                | VaultError::Sealed { .. }
+                | VaultError::Standby { .. } => ErrorKind::Unavailable,
                 VaultError::Tampered { .. } | VaultError::Other { .. } => ErrorKind::Internal,
             },
             Self::Store(error) => match error {

@@ -19,6 +19,7 @@ pub mod review;
 pub mod rotate;
 pub mod secrets;
 pub mod sign_in;
+pub mod vaults;
 
 pub use error::{ErrorKind, UseCaseError};
 pub use progress::{NoProgress, Progress, ProgressEvent};

@@ -12,7 +12,7 @@ use crate::ids::ProcessId;
 use crate::organization::{AuthMethod, Organization, Status, TransitionError};
 use crate::ports::{
     HostAccess, HostError, OrganizationChange, Ports, Renewal, RenewalClaim, RenewalState,
-    RotateError, RotatedToken, StoreError, VaultError,
+    RotateError, RotatedToken, StoreError,
 };
 use crate::secret::{SecretRef, SecretVersion};
 use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError, lookup};
@@ -223,7 +223,7 @@ impl Rotation<'_> {
             let (token, now) = (rotated.token.clone(), ports.clock.now());
             match ports.vault.add_version(self.secret, old, token, now).await {
                 Ok(facts) => return Ok(facts.version),
-                Err(VaultError::Unavailable { .. }) if tries < WRITE_TRIES => {
+                Err(error) if error.is_outage() && tries < WRITE_TRIES => {
                     tries += 1;
                     ports.timer.sleep(WRITE_PAUSE).await;
                 }

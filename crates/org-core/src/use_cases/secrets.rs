@@ -3,6 +3,9 @@
 //! The vault is another place than the store of the history, so a change there and its event are two transactions; the event is written after
 //! the change, and a program that dies in between loses the event alone.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::draft::{Field, FieldError, TokenDraft, TokenSource, parse_token};
@@ -13,6 +16,7 @@ use crate::ports::{Ports, VaultError};
 use crate::secret::{SecretFacts, SecretOwner, SecretRef};
 use crate::text::{OrganizationName, SecretName, TextError};
 use crate::use_cases::UseCaseError;
+use crate::vaults::VaultHandle;
 
 /// A secret with what uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +25,17 @@ pub struct SecretRow {
     pub facts: SecretFacts,
     /// The organizations that authenticate with it.
     pub used_by: Vec<OrganizationName>,
+    /// When the host said that it stops working; `None` if nothing uses it, or if it never does.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When its value left the vault last; `None` if that was never, or longer ago than accesses are kept.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// Every secret, in the order of their names.
 pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
     let organizations = ports.organizations.roster().await?.organizations;
-    let row = |facts: SecretFacts| SecretRow {
-        used_by: users(&organizations, &facts),
-        facts,
-    };
+    let last = ports.access.last_uses().await?;
+    let row = |facts: SecretFacts| row(&organizations, &last, facts);
     Ok(ports.vault.list().await?.into_iter().map(row).collect())
 }
 
@@ -37,22 +43,34 @@ pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
 pub async fn show(ports: &Ports, name: &str) -> Result<SecretRow, UseCaseError> {
     let facts = find(ports, name).await?;
     let organizations = ports.organizations.roster().await?.organizations;
-    Ok(SecretRow {
-        used_by: users(&organizations, &facts),
+    let last = ports.access.last_uses().await?;
+    Ok(row(&organizations, &last, facts))
+}
+
+fn row(
+    organizations: &[Organization],
+    last: &BTreeMap<SecretRef, DateTime<Utc>>,
+    facts: SecretFacts,
+) -> SecretRow {
+    let users = || {
+        organizations
+            .iter()
+            .filter(|organization| !matches!(organization.status, Status::Removed { .. }))
+            .filter(|organization| organization.auth.secret() == facts.reference)
+    };
+    SecretRow {
+        used_by: users()
+            .map(|organization| organization.name.clone())
+            .collect(),
+        expires_at: users()
+            .filter_map(|organization| organization.auth.token().expires_at())
+            .min(),
+        last_used_at: last.get(&facts.reference).copied(),
         facts,
-    })
+    }
 }
 
-fn users(organizations: &[Organization], facts: &SecretFacts) -> Vec<OrganizationName> {
-    organizations
-        .iter()
-        .filter(|organization| !matches!(organization.status, Status::Removed { .. }))
-        .filter(|organization| organization.auth.secret() == facts.reference)
-        .map(|organization| organization.name.clone())
-        .collect()
-}
-
-async fn find(ports: &Ports, name: &str) -> Result<SecretFacts, UseCaseError> {
+pub(super) async fn find(ports: &Ports, name: &str) -> Result<SecretFacts, UseCaseError> {
     let missing = || UseCaseError::NotFound {
         what: format!("secret `{}`", name.trim()),
     };
@@ -63,7 +81,7 @@ async fn find(ports: &Ports, name: &str) -> Result<SecretFacts, UseCaseError> {
     ports.vault.find(&name).await?.ok_or_else(missing)
 }
 
-fn invalid_name(error: TextError) -> UseCaseError {
+pub(super) fn invalid_name(error: TextError) -> UseCaseError {
     UseCaseError::Invalid {
         errors: vec![FieldError::new(Field::Name, error)],
     }
@@ -79,21 +97,36 @@ fn value(value: SecretString) -> Result<SecretString, UseCaseError> {
     }
 }
 
-/// Adds a secret.
+/// Adds a secret to the vault that new ones go to.
 pub async fn add(
     ports: &Ports,
     name: &str,
     new: SecretString,
     actor: &Actor,
 ) -> Result<SecretFacts, UseCaseError> {
+    add_in(ports, name, new, None, actor).await
+}
+
+/// Adds a secret to a certain vault.
+pub async fn add_in(
+    ports: &Ports,
+    name: &str,
+    new: SecretString,
+    vault: Option<&VaultHandle>,
+    actor: &Actor,
+) -> Result<SecretFacts, UseCaseError> {
     let name: SecretName = name.parse().map_err(invalid_name)?;
     let new = value(new)?;
     let now = ports.clock.now();
     let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
-    let facts = ports
-        .vault
-        .put(reference, &name, SecretOwner::Person, new, now)
-        .await?;
+    let owner = SecretOwner::Person;
+    let facts = match vault {
+        None => ports.vault.put(reference, &name, owner, new, now).await?,
+        Some(vault) => {
+            let named = (reference, &name);
+            ports.vaults.put_in(vault, named, owner, new, now).await?
+        }
+    };
     let event = Event::new(
         now,
         actor.clone(),
@@ -112,6 +145,7 @@ pub async fn rotate(
     actor: &Actor,
 ) -> Result<SecretRow, UseCaseError> {
     let row = show(ports, name).await?;
+    renews_itself(ports, &row.facts).await?;
     let new = value(new)?;
     let now = ports.clock.now();
     let before = row.facts.version;
@@ -124,6 +158,26 @@ pub async fn rotate(
     let event = Event::new(now, actor.clone(), subject, "secret.rotated").with_change(change);
     ports.events.append(&[event]).await?;
     Ok(SecretRow { facts, ..row })
+}
+
+/// Refuses to overwrite the tokens of a sign-in, which nobody could have by hand.
+async fn renews_itself(ports: &Ports, facts: &SecretFacts) -> Result<(), UseCaseError> {
+    let organizations = ports.organizations.roster().await?.organizations;
+    let signed_in = organizations.iter().find(|organization| {
+        organization.auth.is_sso() && organization.auth.secret() == facts.reference
+    });
+    match signed_in {
+        None => Ok(()),
+        Some(organization) => Err(UseCaseError::Invalid {
+            errors: vec![FieldError::new(
+                Field::Token,
+                format!(
+                    "`{}` holds the tokens of a sign-in, which renew themselves; reconnect `{}` instead",
+                    facts.name, organization.name
+                ),
+            )],
+        }),
+    }
 }
 
 /// Removes a secret that nothing uses.

@@ -201,6 +201,14 @@ impl Layers {
         }
     }
 
+    /// Puts down what is wrong with a setting in the light of others.
+    pub(super) fn refuse(&mut self, name: &str, problem: String) {
+        let origin = self
+            .value(name)
+            .map_or(Origin::Default, |value| self.origin(name, &value));
+        self.note::<()>(name, origin, Err(problem));
+    }
+
     fn note<T>(&mut self, key: &str, origin: Origin, parsed: Parsed<T>) -> Option<T> {
         parsed
             .map_err(|problem| {

@@ -238,7 +238,7 @@ fn all_mistakes_are_told_at_once_each_at_its_place() {
       environment variable FORGEHOLD_DATADIR: `datadir`: there is no such setting; did you mean `data_dir`?
       environment variable FORGEHOLD_HTTP__MAX_WAIT: `http.max_wait`: `forever` is not a duration; write a whole number and its unit, like 500ms, 30s, 5m or 2h
       environment variable FORGEHOLD_SYNC__LEASE: `sync.lease`: there is no such setting; did you mean `sync.lease_seconds`?
-      environment variable FORGEHOLD_VAULT__KEY: `vault.key`: write `generated-file`, `file:PATH` or `passphrase-file:PATH`
+      environment variable FORGEHOLD_VAULT__KEY: `vault.key`: write `generated-file`, `file:PATH`, `passphrase-file:PATH` or `transit:NAME`
     ");
 }
 
@@ -403,6 +403,69 @@ fn a_file_that_cannot_be_used_is_told() {
     the configuration is not right:
       <home>/.local/share/forgehold/config.toml: `data_dir`: this file is found by the data directory, so it cannot say where that is; set FORGEHOLD_DATA_DIR
     ");
+}
+
+#[test]
+fn a_server_is_configured_whole_or_not_at_all() {
+    assert_eq!(Case::new().load().vault.openbao, None);
+    let refused = |more: &[(&str, &str)]| {
+        let mut case = Case::new();
+        for (name, value) in more {
+            case.set(&format!("FORGEHOLD_{name}"), value);
+        }
+        case.refused()
+    };
+    let address = ("OPENBAO__ADDRESS", "https://bao.example.com:8200");
+    insta::assert_snapshot!(refused(&[("VAULT__DEFAULT", "openbao"), ("VAULT__KEY", "transit:fh")]), @"
+    the configuration is not right:
+      environment variable FORGEHOLD_VAULT__DEFAULT: `vault.default`: this needs the server that `openbao.address` names
+      environment variable FORGEHOLD_VAULT__KEY: `vault.key`: this needs the server that `openbao.address` names
+    ");
+    insta::assert_snapshot!(refused(&[address]), @"
+    the configuration is not right:
+      default: `openbao.role_id`: this is needed for `openbao.auth = \"approle\"`, which is the default
+      default: `openbao.secret_id_file`: this is needed for `openbao.auth = \"approle\"`, which is the default
+    ");
+    insta::assert_snapshot!(refused(&[address, ("OPENBAO__AUTH", "kubernetes")]), @"
+    the configuration is not right:
+      default: `openbao.role`: this is needed for `openbao.auth = \"kubernetes\"`
+    ");
+    insta::assert_snapshot!(refused(&[address, ("OPENBAO__AUTH", "certificate")]), @"
+    the configuration is not right:
+      default: `openbao.client_certificate_file`: this is needed for `openbao.auth = \"certificate\"`
+      default: `openbao.client_key_file`: this is needed for `openbao.auth = \"certificate\"`
+    ");
+    insta::assert_snapshot!(refused(&[address, ("OPENBAO__AUTH", "token"), ("OPENBAO__PREFIX", "")]), @"
+    the configuration is not right:
+      environment variable FORGEHOLD_OPENBAO__PREFIX: `openbao.prefix`: it is empty; write a path
+      default: `openbao.token_file`: this is needed for `openbao.auth = \"token\"`
+    ");
+    insta::assert_snapshot!(refused(&[("OPENBAO__ADDRESS", "https://u:hunter2@bao"), ("OPENBAO__MOUNT", "a/../b"), ("OPENBAO__AUTH", "approle ")]), @"
+    the configuration is not right:
+      environment variable FORGEHOLD_OPENBAO__ADDRESS: `openbao.address`: write a URL like `https://bao.example.com:8200`
+      environment variable FORGEHOLD_OPENBAO__AUTH: `openbao.auth`: `approle ` is none of `approle`, `token`, `kubernetes` or `certificate`
+      environment variable FORGEHOLD_OPENBAO__MOUNT: `openbao.mount`: write steps of letters, digits, `.`, `_` and `-`, with `/` between them, and none of dots alone
+    ");
+    let case = Case::new()
+        .with("FORGEHOLD_OPENBAO__ADDRESS", address.1)
+        .with("FORGEHOLD_OPENBAO__AUTH", "kubernetes")
+        .with("FORGEHOLD_OPENBAO__ROLE", "forgehold")
+        .with("FORGEHOLD_VAULT__KEY", "transit:fh");
+    let vault = case.load().vault;
+    assert_eq!(vault.key, VaultKey::Transit("fh".to_owned()));
+    let server = vault.openbao.unwrap();
+    assert_eq!(
+        (server.mount.as_str(), server.prefix.as_str()),
+        ("secret", "forgehold")
+    );
+    assert_eq!(
+        server.auth,
+        OpenBaoAuthConfig::Kubernetes {
+            mount: "kubernetes".to_owned(),
+            role: "forgehold".to_owned(),
+            jwt_file: "/var/run/secrets/kubernetes.io/serviceaccount/token".into(),
+        }
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::keys::Key;
-use super::{LogFormat, LogLevel, OauthClient, ProxyConfig, VaultKey};
+use super::{DefaultVault, LogFormat, LogLevel, OauthClient, ProxyConfig, VaultKey};
 
 /// A text, with the directory that its relative paths begin at.
 pub(super) struct Written<'a> {
@@ -26,11 +26,71 @@ pub(super) fn path(text: &Written<'_>) -> Parsed<PathBuf> {
     resolve(text, text.text)
 }
 
+/// A path, or nothing.
+pub(super) fn optional_path(text: &Written<'_>) -> Parsed<Option<PathBuf>> {
+    if text.text.is_empty() {
+        Ok(None)
+    } else {
+        resolve(text, text.text).map(Some)
+    }
+}
+
+/// The address of a server, or nothing.
+pub(super) fn address(text: &Written<'_>) -> Parsed<String> {
+    let typed = text.text.trim();
+    let fits = |url: Url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
+    };
+    if typed.is_empty() || Url::parse(typed).is_ok_and(fits) {
+        Ok(typed.to_owned())
+    } else {
+        // Not repeated: it may hold a password.
+        Err(format!("write a {}", text.key.takes))
+    }
+}
+
+/// Steps of a path on a server, or nothing. A single name is one step.
+pub(super) fn steps(text: &Written<'_>) -> Parsed<String> {
+    let typed = text.text.trim().trim_matches('/');
+    let fits = |step: &str| {
+        !matches!(step, "" | "." | "..")
+            && step
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    };
+    if typed.is_empty() || typed.split('/').all(fits) {
+        Ok(typed.to_owned())
+    } else {
+        // Not repeated: somebody may have put a token or a secret id here.
+        Err(
+            "write steps of letters, digits, `.`, `_` and `-`, with `/` between them, and none of dots alone"
+                .to_owned(),
+        )
+    }
+}
+
+/// The same, and not nothing.
+pub(super) fn some_steps(text: &Written<'_>) -> Parsed<String> {
+    match steps(text)? {
+        steps if steps.is_empty() => Err(format!("it is empty; write a {}", text.key.takes)),
+        steps => Ok(steps),
+    }
+}
+
+pub(super) fn default_vault(text: &Written<'_>) -> Parsed<DefaultVault> {
+    match text.text {
+        "embedded" => Ok(DefaultVault::Embedded),
+        "openbao" => Ok(DefaultVault::OpenBao),
+        _ => Err(one_of(text)),
+    }
+}
+
 pub(super) fn vault_key(text: &Written<'_>) -> Parsed<VaultKey> {
     match text.text.split_once(':') {
         None if text.text == "generated-file" => Ok(VaultKey::GeneratedFile),
         Some(("file", path)) => resolve(text, path).map(VaultKey::File),
         Some(("passphrase-file", path)) => resolve(text, path).map(VaultKey::PassphraseFile),
+        Some(("transit", name)) if !name.is_empty() => Ok(VaultKey::Transit(name.to_owned())),
         // Not repeated: somebody may have put the passphrase itself here.
         _ => Err(format!("write {}", text.key.takes)),
     }
@@ -163,7 +223,7 @@ pub(super) fn log_format(text: &Written<'_>) -> Parsed<LogFormat> {
     }
 }
 
-fn one_of(text: &Written<'_>) -> String {
+pub(super) fn one_of(text: &Written<'_>) -> String {
     format!("`{}` is none of {}", text.text, text.key.takes)
 }
 

@@ -91,6 +91,10 @@ impl SecretVault for Failing {
         self.inner.find(name).await
     }
 
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError> {
+        self.inner.look(reference).await
+    }
+
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError> {
         self.inner.list().await
     }

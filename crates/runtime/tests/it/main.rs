@@ -9,5 +9,9 @@ mod processes;
 mod renewing;
 mod scheduler;
 mod secrets;
+#[path = "../../../vault-adapter/tests/it/server.rs"]
+#[expect(dead_code, reason = "the tests of the vault use more of it")]
+mod server;
 mod support;
+mod vaults;
 mod worker;

@@ -212,6 +212,10 @@ impl SecretVault for Standing<dyn SecretVault> {
         self.inner.set_owner(reference, owner).await
     }
 
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError> {
+        self.inner.look(reference).await
+    }
+
     async fn find(&self, name: &SecretName) -> Result<Option<SecretFacts>, VaultError> {
         self.inner.find(name).await
     }

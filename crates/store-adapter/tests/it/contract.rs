@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use org_core::testing::contract::Stores;
+use org_core::testing::contract::{AccessUnderTest, Stores};
 
 use crate::support::{Scratch, open};
 
@@ -25,3 +25,17 @@ async fn fresh() -> Stores {
 }
 
 org_core::store_contract! { run = run, make = fresh().await }
+
+mod accesses {
+    use super::*;
+
+    async fn fresh() -> AccessUnderTest {
+        let scratch = Scratch::new().await;
+        let second = Arc::new(open(&scratch.path()).await);
+        AccessUnderTest::new(Arc::new(scratch.store.clone()))
+            .with_second(second)
+            .keeping(scratch)
+    }
+
+    org_core::access_store_contract! { run = run, make = fresh().await }
+}

@@ -61,7 +61,7 @@ impl EmbeddedVault {
             last.clone_from(&end.id);
             for row in rows {
                 report.secrets += 1;
-                match row.verify(unlocked.sealer()) {
+                match row.verify(&unlocked) {
                     Ok(Record { facts, oldest }) => {
                         due.insert(row.id, (oldest.0..=facts.version.0, 0));
                     }

@@ -74,25 +74,6 @@ pub enum VaultFileError {
     },
 }
 
-/// Why a value is not taken; the source of [`VaultError::Other`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ValueRefused {
-    /// An empty value protects nothing and is most often an accident of a script.
-    #[error("the value is empty")]
-    Empty,
-    /// A vault keeps credentials, not files.
-    #[error("the value has {bytes} bytes; the vault takes up to {limit}")]
-    TooLong {
-        /// How long it is.
-        bytes: usize,
-        /// How long it may be.
-        limit: usize,
-    },
-    /// No further version can be counted.
-    #[error("the secret has as many versions as can be counted; delete it and make it anew")]
-    TooManyVersions,
-}
-
 pub(super) fn other(
     step: &'static str,
     source: impl std::error::Error + Send + Sync + 'static,

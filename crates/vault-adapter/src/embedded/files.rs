@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::crypto::{KEY_LEN, Key};
@@ -34,6 +35,8 @@ pub(super) enum KeyFileError {
         "{} holds no key; 64 hexadecimal digits are expected, as `openssl rand -hex 32` writes them", .path.display()
     )]
     NotAKey { path: PathBuf },
+    #[error("the passphrase in {} is not text in UTF-8; write it anew", .path.display())]
+    NotText { path: PathBuf },
     #[error("the key file {} cannot be read: {reason}", .path.display())]
     Unreadable { path: PathBuf, reason: io::Error },
 }
@@ -135,6 +138,21 @@ pub(super) fn tighten(path: &Path) -> Result<(), VaultFileError> {
 /// Reads a key file that must be for its owner alone.
 pub(super) fn read_key(path: &Path) -> Result<Key, KeyFileError> {
     let named = || path.to_owned();
+    parse_key(&read_private(path)?).ok_or_else(|| KeyFileError::NotAKey { path: named() })
+}
+
+/// Reads a passphrase from a file that must be for its owner alone; the end of its line is no part of it.
+pub(super) fn read_passphrase(path: &Path) -> Result<SecretString, KeyFileError> {
+    let bytes = read_private(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| KeyFileError::NotText {
+        path: path.to_owned(),
+    })?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
+}
+
+/// Reads the first bytes of a file that must be for its owner alone.
+fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let named = || path.to_owned();
     let unreadable = |reason: io::Error| match reason.kind() {
         io::ErrorKind::NotFound => KeyFileError::Missing { path: named() },
         _ => KeyFileError::Unreadable {
@@ -170,7 +188,8 @@ pub(super) fn read_key(path: &Path) -> Result<Key, KeyFileError> {
             Err(error) => return Err(unreadable(error)),
         }
     }
-    parse_key(&text[..length]).ok_or_else(|| KeyFileError::NotAKey { path: named() })
+    text.truncate(length);
+    Ok(text)
 }
 
 /// Writes a new key beside the one at `path`, on the disk for good when this returns.

@@ -18,6 +18,8 @@ pub(super) const SALT_LEN: usize = 32;
 pub(super) enum Derivation {
     Passphrase(PassphraseCost),
     File,
+    /// The outer key stands beside it, wrapped by a key on a server.
+    Transit,
 }
 
 impl Derivation {
@@ -25,13 +27,14 @@ impl Derivation {
         match self {
             Self::Passphrase(_) => KeyKind::Passphrase,
             Self::File => KeyKind::File,
+            Self::Transit => KeyKind::Transit,
         }
     }
 
     const fn cost(self) -> Option<PassphraseCost> {
         match self {
             Self::Passphrase(cost) => Some(cost),
-            Self::File => None,
+            Self::File | Self::Transit => None,
         }
     }
 }
@@ -45,6 +48,8 @@ pub(super) struct Header {
     pub(super) generation: i64,
     pub(super) derivation: Derivation,
     pub(super) salt: [u8; SALT_LEN],
+    /// The outer key as the server wrapped it; there for [`Derivation::Transit`] alone.
+    pub(super) transit_text: Option<String>,
     key_check: KeyCheck,
     wrapped_key: Vec<u8>,
 }
@@ -62,6 +67,7 @@ pub(super) struct OuterKey {
     pub(super) key: Key,
     pub(super) derivation: Derivation,
     pub(super) salt: [u8; SALT_LEN],
+    pub(super) transit_text: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -76,6 +82,7 @@ struct Row {
     key_check: Vec<u8>,
     wrapped_key: Vec<u8>,
     checksum: Vec<u8>,
+    transit_text: Option<Vec<u8>>,
 }
 
 impl Header {
@@ -93,6 +100,7 @@ impl Header {
             generation,
             derivation: outer.derivation,
             salt: outer.salt,
+            transit_text: outer.transit_text.clone(),
             key_check,
             wrapped_key: Vec::new(),
         };
@@ -133,7 +141,7 @@ impl Header {
     ) -> Result<Self, VaultError> {
         let row: Option<Row> = sqlx::query_as(
             "SELECT vault_id, generation, CAST(key_kind AS BLOB) AS key_kind, salt, memory_kib, passes, lanes, \
-             key_check, wrapped_key, checksum FROM vault WHERE one = 1",
+             key_check, wrapped_key, checksum, CAST(transit_text AS BLOB) AS transit_text FROM vault WHERE one = 1",
         )
         .fetch_optional(connection)
         .await
@@ -147,7 +155,7 @@ impl Header {
         let cost = self.derivation.cost();
         sqlx::query(
             "INSERT OR REPLACE INTO vault (one, vault_id, generation, key_kind, salt, memory_kib, passes, lanes, \
-             key_check, wrapped_key, checksum) VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             key_check, wrapped_key, checksum, transit_text) VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(self.vault_id.as_slice())
         .bind(self.generation)
@@ -159,6 +167,7 @@ impl Header {
         .bind(self.key_check.as_slice())
         .bind(self.wrapped_key.as_slice())
         .bind(self.checksum().as_slice())
+        .bind(self.transit_text.as_deref())
         .execute(connection)
         .await?;
         Ok(())
@@ -177,12 +186,21 @@ impl Header {
                 .ok()?,
             ),
             KeyKind::File => Derivation::File,
+            KeyKind::Transit => Derivation::Transit,
         };
+        let transit_text = match row.transit_text {
+            None => None,
+            Some(bytes) => Some(String::from_utf8(bytes).ok()?),
+        };
+        if transit_text.is_some() != (kind == KeyKind::Transit) {
+            return None;
+        }
         let header = Self {
             vault_id: row.vault_id.try_into().ok()?,
             generation: row.generation,
             derivation,
             salt: row.salt.try_into().ok()?,
+            transit_text,
             key_check: row.key_check.try_into().ok()?,
             wrapped_key: row.wrapped_key,
         };
@@ -193,14 +211,18 @@ impl Header {
     fn bound(&self) -> Bound {
         let cost = self.derivation.cost();
         let number = |value: Option<u32>| i64::from(value.unwrap_or(0));
-        Bound::to("forgehold-vault/1/data-key")
+        let bound = Bound::to("forgehold-vault/1/data-key")
             .and(&self.vault_id)
             .and_number(self.generation)
             .and(self.derivation.kind().word().as_bytes())
             .and(&self.salt)
             .and_number(number(cost.map(PassphraseCost::memory_kib)))
             .and_number(number(cost.map(PassphraseCost::passes)))
-            .and_number(number(cost.map(PassphraseCost::lanes)))
+            .and_number(number(cost.map(PassphraseCost::lanes)));
+        match &self.transit_text {
+            None => bound,
+            Some(text) => bound.and(text.as_bytes()),
+        }
     }
 
     /// Tells a damaged header from a wrong key, which otherwise look alike. It protects nothing by itself: the seals do.

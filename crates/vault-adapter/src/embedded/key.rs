@@ -8,6 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::crypto::Key;
 use super::error::other;
+use super::recovery::RecoveryKey;
+use crate::openbao::TransitKey;
 
 /// Where the key of the vault comes from.
 #[derive(Debug, Clone)]
@@ -15,12 +17,20 @@ use super::error::other;
 pub enum KeySource {
     /// A passphrase, taken as it is: whoever reads it from a file drops the line end. Stretched by Argon2id.
     Passphrase(SecretString),
+    /// A passphrase on the first line of a file, read anew whenever the vault's key changed. Like every key file it must be readable for its
+    /// owner alone, and like a [`KeySource::KeyFile`] it may have its successor beside it.
+    PassphraseFile(PathBuf),
     /// A file with 64 hexadecimal digits (`openssl rand -hex 32`) that somebody else provides. It is never written or removed here. Like
-    /// every key file it must be readable for its owner alone.
+    /// every key file it must be readable for its owner alone. A key that shall replace it is put beside it, into a file with `.next` at its
+    /// end, before the vault's key is rotated: programs that run read both.
     KeyFile(PathBuf),
     /// A key file that this program makes at the first start, replaces when the key is rotated, and removes when another key takes its
     /// place. Beside it may stand, for moments or after a crash, a file with `.next` at its end: the key that is about to replace it.
     GeneratedKeyFile(PathBuf),
+    /// A key that never leaves a server of `OpenBao` or `HashiCorp` Vault: it wraps the vault's own.
+    Transit(TransitKey),
+    /// The key that was shown once for the day when no other is left; it opens a vault, and nothing is ever put under it.
+    Recovery(RecoveryKey),
 }
 
 impl KeySource {
@@ -39,10 +49,18 @@ impl KeySource {
         Self::Passphrase(passphrase.into())
     }
 
+    /// A passphrase in a file.
+    pub fn passphrase_file(path: impl Into<PathBuf>) -> Self {
+        Self::PassphraseFile(path.into())
+    }
+
     /// In words, without anything secret.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Passphrase(_) => "a passphrase".to_owned(),
+            Self::PassphraseFile(path) => format!("the passphrase in {}", path.display()),
+            Self::Transit(key) => key.describe(),
+            Self::Recovery(_) => "the recovery key".to_owned(),
             Self::KeyFile(path) | Self::GeneratedKeyFile(path) => {
                 format!("the key file {}", path.display())
             }
@@ -53,7 +71,11 @@ impl KeySource {
     pub(super) fn generated_path(&self) -> Option<&Path> {
         match self {
             Self::GeneratedKeyFile(path) => Some(path),
-            Self::Passphrase(_) | Self::KeyFile(_) => None,
+            Self::Passphrase(_)
+            | Self::PassphraseFile(_)
+            | Self::KeyFile(_)
+            | Self::Transit(_)
+            | Self::Recovery(_) => None,
         }
     }
 }
@@ -63,6 +85,7 @@ impl KeySource {
 pub(super) enum KeyKind {
     Passphrase,
     File,
+    Transit,
 }
 
 impl KeyKind {
@@ -70,11 +93,12 @@ impl KeyKind {
         match self {
             Self::Passphrase => "passphrase",
             Self::File => "key-file",
+            Self::Transit => "transit",
         }
     }
 
     pub(super) fn parse(word: &str) -> Option<Self> {
-        [Self::Passphrase, Self::File]
+        [Self::Passphrase, Self::File, Self::Transit]
             .into_iter()
             .find(|kind| kind.word() == word)
     }
@@ -83,6 +107,7 @@ impl KeyKind {
         match self {
             Self::Passphrase => "a passphrase",
             Self::File => "a key file",
+            Self::Transit => "a key on a server (transit)",
         }
     }
 }

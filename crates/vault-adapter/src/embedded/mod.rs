@@ -11,7 +11,9 @@ mod open;
 mod options;
 mod port;
 mod records;
+mod recovery;
 mod rotation;
+mod transfer;
 mod unlock;
 mod upgrade;
 
@@ -20,14 +22,16 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use org_core::ports::VaultError;
+use org_core::text::VaultName;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::Mutex;
 
 pub use check::{CheckReport, Damage};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
-pub use error::{ValueRefused, VaultFileError};
+pub use error::VaultFileError;
 pub use key::{KeySource, PassphraseCost, PassphraseCostError};
 pub use options::{EmbeddedVaultOptions, WhenMissing};
+pub use recovery::{RecoveryKey, RecoveryKeyError};
 
 use crypto::Key;
 use header::Header;
@@ -39,9 +43,6 @@ const FORMAT: i64 = 2;
 
 /// How often to look again for the key while others keep changing it.
 const ATTEMPTS: u32 = 8;
-
-/// The longest value in bytes. Credentials are far shorter; files do not belong into a vault.
-pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
 /// The vault in the data directory.
 ///
@@ -69,6 +70,8 @@ struct Unlocked {
     header: Header,
     data_key: Key,
     source: KeySource,
+    /// The vault's name in the configuration, for whoever reads the facts of its secrets.
+    name: VaultName,
 }
 
 /// A transaction with the key of what it sees.
@@ -81,6 +84,11 @@ impl EmbeddedVault {
     /// Where the vault is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> VaultName {
+        self.current().name.clone()
     }
 
     /// Closes the file, for every clone. Dropping the last one closes it too, but later.
@@ -146,6 +154,7 @@ impl EmbeddedVault {
             header: header.clone(),
             data_key,
             source,
+            name: current.name.clone(),
         });
         let mut slot = self.slot();
         // A rotation by this very handle may have put a newer key here; what it set stays.

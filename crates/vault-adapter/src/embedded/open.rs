@@ -16,6 +16,7 @@ use super::files::{self, Found};
 use super::header::{Derivation, Header, OuterKey, SALT_LEN};
 use super::key::{self, KeySource, PassphraseCost};
 use super::options::{EmbeddedVaultOptions, WhenMissing};
+use super::recovery;
 use super::unlock::{self, blocking};
 use super::upgrade;
 use super::{APPLICATION_ID, EmbeddedVault, FORMAT, Unlocked, VaultFileError};
@@ -40,7 +41,16 @@ const SCHEMA: &str = "
         lanes INTEGER,
         key_check BLOB NOT NULL,
         wrapped_key BLOB NOT NULL,
-        checksum BLOB NOT NULL
+        checksum BLOB NOT NULL,
+        transit_text TEXT
+    ) STRICT;
+    CREATE TABLE recovery (
+        one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+        public_key BLOB NOT NULL,
+        made_at INTEGER NOT NULL,
+        ephemeral_key BLOB NOT NULL,
+        wrapped_key BLOB NOT NULL,
+        seal BLOB NOT NULL
     ) STRICT;
     CREATE TABLE secrets (
         id BLOB NOT NULL PRIMARY KEY,
@@ -49,6 +59,7 @@ const SCHEMA: &str = "
         owner_id BLOB,
         newest INTEGER NOT NULL,
         oldest INTEGER NOT NULL DEFAULT 1,
+        arriving_from TEXT,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
         seal BLOB NOT NULL
@@ -95,9 +106,14 @@ impl EmbeddedVault {
                 create(&mut first, &options).await?;
             }
         }
-        let header = Header::fetch(&mut first, &options.path).await?;
-        let data_key = unlock::unlock(&options.path, &header, &options.key).await?;
         upgrade::run(&mut first, &options.path).await?;
+        let header = Header::fetch(&mut first, &options.path).await?;
+        let data_key = match &options.key {
+            KeySource::Recovery(key) => {
+                recovery::unlock(&mut first, &options.path, &header, key).await?
+            }
+            source => unlock::unlock(&options.path, &header, source).await?,
+        };
         first
             .close()
             .await
@@ -112,6 +128,7 @@ impl EmbeddedVault {
                 header,
                 data_key,
                 source: options.key,
+                name: options.name,
             }))),
             unlocking: Arc::new(Mutex::new(())),
         };
@@ -259,51 +276,74 @@ async fn create(
 /// The key of a vault that is being made. A generated key file that is already there belongs to a first start that was cut off.
 async fn first_key(options: &EmbeddedVaultOptions) -> Result<OuterKey, VaultError> {
     const STEP: &str = "making the vault's key";
-    let (source, entropy, cost) = (options.key.clone(), options.entropy.clone(), options.cost);
-    blocking(STEP, move || {
-        if let Some(file) = source.generated_path()
-            && file.symlink_metadata().is_err()
-        {
+    let (source, entropy) = (options.key.clone(), options.entropy.clone());
+    if let Some(file) = source.generated_path().map(Path::to_owned) {
+        blocking(STEP, move || {
+            if file.symlink_metadata().is_ok() {
+                return Ok(());
+            }
             let key = Key::random(entropy.as_ref()).map_err(no_entropy)?;
-            files::write_next_key(file, &key)
-                .and_then(|()| files::promote_next_key(file))
-                .map_err(|error| {
-                    other(
-                        STEP,
-                        VaultFileError::Io {
-                            path: file.to_owned(),
-                            source: error,
-                        },
-                    )
-                })?;
-        }
-        outer_key(&source, entropy.as_ref(), cost)
-    })
-    .await?
+            files::write_next_key(&file, &key)
+                .and_then(|()| files::promote_next_key(&file))
+                .map_err(|source| other(STEP, VaultFileError::Io { path: file, source }))
+        })
+        .await??;
+    }
+    outer_key(&source, &options.entropy, options.cost).await
 }
 
-/// The key from a source that has one, under a fresh salt. Blocks.
-pub(super) fn outer_key(
+/// The key from a source that has one, under a fresh salt. A key that was put beside the present one is meant to replace it.
+pub(super) async fn outer_key(
     source: &KeySource,
-    entropy: &dyn Entropy,
+    entropy: &Arc<dyn Entropy>,
     cost: PassphraseCost,
 ) -> Result<OuterKey, VaultError> {
     let mut salt = [0; SALT_LEN];
     entropy.fill(&mut salt).map_err(no_entropy)?;
-    let (key, derivation) = match source {
-        KeySource::Passphrase(passphrase) => (
-            key::stretch(passphrase, &salt, cost)?,
-            Derivation::Passphrase(cost),
-        ),
-        KeySource::KeyFile(file) | KeySource::GeneratedKeyFile(file) => {
-            (files::read_key(file)?, Derivation::File)
-        }
-    };
-    Ok(OuterKey {
-        key,
-        derivation,
-        salt,
+    if let KeySource::Transit(transit) = source {
+        let key = Key::random(entropy.as_ref()).map_err(no_entropy)?;
+        let transit_text = Some(transit.wrap(key.expose()).await?);
+        return Ok(OuterKey {
+            key,
+            derivation: Derivation::Transit,
+            salt,
+            transit_text,
+        });
+    }
+    let source = source.clone();
+    blocking("reading the vault's key", move || {
+        let newest = |file: &Path| {
+            let next = files::next_to(file);
+            match next.symlink_metadata() {
+                Ok(_) => next,
+                Err(_) => file.to_owned(),
+            }
+        };
+        let (key, derivation) = match &source {
+            KeySource::Passphrase(passphrase) => (
+                key::stretch(passphrase, &salt, cost)?,
+                Derivation::Passphrase(cost),
+            ),
+            KeySource::PassphraseFile(file) => (
+                key::stretch(&files::read_passphrase(&newest(file))?, &salt, cost)?,
+                Derivation::Passphrase(cost),
+            ),
+            KeySource::KeyFile(file) => (files::read_key(&newest(file))?, Derivation::File),
+            KeySource::GeneratedKeyFile(file) => (files::read_key(file)?, Derivation::File),
+            KeySource::Transit(_) | KeySource::Recovery(_) => {
+                return Err(VaultError::Unsupported {
+                    detail: "nothing is put under a recovery key; name the key that the vault shall have".to_owned(),
+                });
+            }
+        };
+        Ok(OuterKey {
+            key,
+            derivation,
+            salt,
+            transit_text: None,
+        })
     })
+    .await?
 }
 
 fn missing(path: &Path) -> VaultError {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use org_core::text::VaultName;
+
 use super::entropy::{Entropy, OsEntropy};
 use super::key::{KeySource, PassphraseCost};
 
@@ -25,6 +27,7 @@ pub struct EmbeddedVaultOptions {
     pub(super) cost: PassphraseCost,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) busy_timeout: Duration,
+    pub(super) name: VaultName,
 }
 
 impl EmbeddedVaultOptions {
@@ -37,6 +40,7 @@ impl EmbeddedVaultOptions {
             cost: PassphraseCost::DEFAULT,
             entropy: Arc::new(OsEntropy),
             busy_timeout: Duration::from_secs(10),
+            name: "embedded".parse().expect("small letters"),
         }
     }
 
@@ -58,6 +62,13 @@ impl EmbeddedVaultOptions {
     #[must_use]
     pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
+        self
+    }
+
+    /// Its name in the configuration; `embedded` unless said otherwise.
+    #[must_use]
+    pub fn name(mut self, name: VaultName) -> Self {
+        self.name = name;
         self
     }
 

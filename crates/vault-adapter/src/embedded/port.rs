@@ -3,17 +3,18 @@
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use org_core::ports::{SecretVault, VaultError, VaultHealth};
-use org_core::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
+use org_core::secret::{SecretFacts, SecretOwner, SecretPlace, SecretRef, SecretVersion};
 use org_core::text::SecretName;
 use secrecy::SecretString;
 
 use super::error::{no_entropy, other};
-use super::records::{FactsRow, Record, VersionRow, check_value, id_bytes, tampered};
-use super::{EmbeddedVault, Session, ValueRefused};
+use super::records::{FactsRow, Record, VersionRow, id_bytes, tampered};
+use super::{EmbeddedVault, Session};
+use crate::value::{ValueRefused, check_value};
 
 impl EmbeddedVault {
     /// What is known of a secret, proved by its seal.
-    async fn record(
+    pub(super) async fn record(
         &self,
         session: &mut Session,
         reference: SecretRef,
@@ -21,12 +22,31 @@ impl EmbeddedVault {
         let row = FactsRow::by_id(session.connection(), reference)
             .await
             .map_err(self.database("reading a secret"))?;
-        row.map(|row| row.verify(session.unlocked.sealer()))
-            .transpose()
+        row.map(|row| row.verify(&session.unlocked)).transpose()
+    }
+
+    /// Begins to write a secret whose reference and name are free.
+    pub(super) async fn write_new(
+        &self,
+        reference: SecretRef,
+        name: &SecretName,
+    ) -> Result<Session, VaultError> {
+        const STEP: &str = "storing a secret";
+        let mut session = self.write().await?;
+        let same_id = FactsRow::by_id(session.connection(), reference)
+            .await
+            .map_err(self.database(STEP))?;
+        let same_name = FactsRow::by_name(session.connection(), name)
+            .await
+            .map_err(self.database(STEP))?;
+        if same_id.or(same_name).is_some() {
+            return Err(VaultError::NameTaken { name: name.clone() });
+        }
+        Ok(session)
     }
 
     /// A value that must be there, since the secret counts its version.
-    async fn value(
+    pub(super) async fn value(
         &self,
         session: &mut Session,
         reference: SecretRef,
@@ -45,7 +65,7 @@ impl EmbeddedVault {
     }
 
     /// Writes what is known of a secret and, if there is one, a new value; then ends the session.
-    async fn store(
+    pub(super) async fn store(
         &self,
         mut session: Session,
         record: &Record,
@@ -87,16 +107,7 @@ impl SecretVault for EmbeddedVault {
         now: DateTime<Utc>,
     ) -> Result<SecretFacts, VaultError> {
         check_value(&value)?;
-        let mut session = self.write().await?;
-        let same_id = FactsRow::by_id(session.connection(), reference)
-            .await
-            .map_err(self.database("storing a secret"))?;
-        let same_name = FactsRow::by_name(session.connection(), name)
-            .await
-            .map_err(self.database("storing a secret"))?;
-        if same_id.or(same_name).is_some() {
-            return Err(VaultError::NameTaken { name: name.clone() });
-        }
+        let session = self.write_new(reference, name).await?;
         let now = now.trunc_subsecs(6);
         let record = Record {
             facts: SecretFacts {
@@ -106,6 +117,9 @@ impl SecretVault for EmbeddedVault {
                 owner,
                 created_at: now,
                 updated_at: now,
+                vault: self.name(),
+                place: SecretPlace::Kept,
+                arriving_from: None,
             },
             oldest: SecretVersion::FIRST,
         };
@@ -185,8 +199,14 @@ impl SecretVault for EmbeddedVault {
         let row = FactsRow::by_name(session.connection(), name)
             .await
             .map_err(self.database("looking for a secret"))?;
-        let record = row.map(|row| row.verify(session.unlocked.sealer()));
+        let record = row.map(|row| row.verify(&session.unlocked));
         Ok(record.transpose()?.map(|record| record.facts))
+    }
+
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError> {
+        let mut session = self.read().await?;
+        let record = self.record(&mut session, reference).await?;
+        Ok(record.map(|record| record.facts))
     }
 
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError> {
@@ -194,8 +214,7 @@ impl SecretVault for EmbeddedVault {
         let rows = FactsRow::all(session.connection())
             .await
             .map_err(self.database("listing the secrets"))?;
-        let sealer = session.unlocked.sealer();
-        let facts = |row: &FactsRow| row.verify(sealer).map(|record| record.facts);
+        let facts = |row: &FactsRow| row.verify(&session.unlocked).map(|record| record.facts);
         rows.iter().map(facts).collect()
     }
 

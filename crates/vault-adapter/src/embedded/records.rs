@@ -3,18 +3,18 @@
 use chrono::{DateTime, Utc};
 use org_core::ids::{AttemptId, OrganizationId, SecretId};
 use org_core::ports::VaultError;
-use org_core::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
-use org_core::text::SecretName;
+use org_core::secret::{
+    SecretFacts, SecretOwner, SecretPlace, SecretRef, SecretVersion, VersionFacts,
+};
+use org_core::text::{SecretName, VaultName};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::MAX_VALUE_BYTES;
 use super::Unlocked;
 use super::crypto::{Bound, Key};
 use super::entropy::{Entropy, EntropyError};
-use super::error::{ValueRefused, other};
 
 /// One secret as it stands in the file, believed only after [`FactsRow::verify`]. Texts come as bytes, since a damaged text is none.
 #[derive(FromRow)]
@@ -25,6 +25,7 @@ pub(super) struct FactsRow {
     owner_id: Option<Vec<u8>>,
     newest: i64,
     oldest: i64,
+    arriving_from: Option<Vec<u8>>,
     created_at: i64,
     updated_at: i64,
     seal: Vec<u8>,
@@ -68,11 +69,13 @@ impl<'a> Sealer<'a> {
         self.key.seal(entropy, &self.bound_facts(row), &[])
     }
 
-    /// A secret that has all of its versions is bound as format 1 did, so that its seal outlives the change of format.
+    /// A secret that has nothing of what format 2 brought is bound as format 1 did, so that its seal outlives the change of format.
     fn bound_facts(self, row: &FactsRow) -> Bound {
-        let (label, oldest) = match row.oldest {
-            1 => ("forgehold-vault/1/facts", None),
-            oldest => ("forgehold-vault/2/facts", Some(oldest)),
+        let is_plain = row.oldest == 1 && row.arriving_from.is_none();
+        let label = if is_plain {
+            "forgehold-vault/1/facts"
+        } else {
+            "forgehold-vault/2/facts"
         };
         let bound = Bound::to(label)
             .and(self.vault_id)
@@ -83,10 +86,12 @@ impl<'a> Sealer<'a> {
             .and_number(row.newest)
             .and_number(row.created_at)
             .and_number(row.updated_at);
-        match oldest {
-            None => bound,
-            Some(oldest) => bound.and_number(oldest),
+        if is_plain {
+            return bound;
         }
+        bound
+            .and_number(row.oldest)
+            .and_option(row.arriving_from.as_deref())
     }
 
     fn bound_value(self, row: &VersionRow) -> Bound {
@@ -105,8 +110,8 @@ impl FactsRow {
         reference: SecretRef,
     ) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
-             updated_at, seal FROM secrets WHERE id = $1",
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, \
+             CAST(arriving_from AS BLOB) AS arriving_from, created_at, updated_at, seal FROM secrets WHERE id = $1",
         )
         .bind(id_bytes(&reference).to_vec())
         .fetch_optional(connection)
@@ -118,8 +123,8 @@ impl FactsRow {
         name: &SecretName,
     ) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
-             updated_at, seal FROM secrets WHERE name = $1",
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, \
+             CAST(arriving_from AS BLOB) AS arriving_from, created_at, updated_at, seal FROM secrets WHERE name = $1",
         )
         .bind(name.as_str())
         .fetch_optional(connection)
@@ -133,8 +138,8 @@ impl FactsRow {
         limit: i64,
     ) -> Result<Vec<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
-             updated_at, seal FROM secrets WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, \
+             CAST(arriving_from AS BLOB) AS arriving_from, created_at, updated_at, seal FROM secrets WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
         .bind(limit)
@@ -145,8 +150,8 @@ impl FactsRow {
     /// All, in the order of their names.
     pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
-             updated_at, seal FROM secrets ORDER BY name",
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, \
+             CAST(arriving_from AS BLOB) AS arriving_from, created_at, updated_at, seal FROM secrets ORDER BY name",
         )
         .fetch_all(connection)
         .await
@@ -170,6 +175,10 @@ impl FactsRow {
             owner_id: owner_id.map(|id| id.as_bytes().to_vec()),
             newest: i64::from(facts.version.0),
             oldest: i64::from(oldest.0),
+            arriving_from: facts
+                .arriving_from
+                .as_ref()
+                .map(|name| name.as_str().as_bytes().to_vec()),
             created_at: facts.created_at.timestamp_micros(),
             updated_at: facts.updated_at.timestamp_micros(),
             seal: Vec::new(),
@@ -179,7 +188,8 @@ impl FactsRow {
     }
 
     /// What is known of the secret, if the row is as it was written.
-    pub(super) fn verify(&self, sealer: Sealer<'_>) -> Result<Record, VaultError> {
+    pub(super) fn verify(&self, unlocked: &Unlocked) -> Result<Record, VaultError> {
+        let sealer = unlocked.sealer();
         if sealer
             .key
             .open(&sealer.bound_facts(self), &self.seal)
@@ -190,11 +200,11 @@ impl FactsRow {
                 "its name, owner, version or times do not fit its seal",
             ));
         }
-        self.parse()
+        self.parse(&unlocked.name)
             .ok_or_else(|| tampered(&self.id, "it holds what this release does not know"))
     }
 
-    fn parse(&self) -> Option<Record> {
+    fn parse(&self, vault: &VaultName) -> Option<Record> {
         let owner_id = |id: &Option<Vec<u8>>| Uuid::from_slice(id.as_deref()?).ok();
         let owner = match self.owner_kind.as_slice() {
             b"person" => SecretOwner::Person,
@@ -213,6 +223,12 @@ impl FactsRow {
                 owner,
                 created_at: DateTime::from_timestamp_micros(self.created_at)?,
                 updated_at: DateTime::from_timestamp_micros(self.updated_at)?,
+                vault: vault.clone(),
+                place: SecretPlace::Kept,
+                arriving_from: match &self.arriving_from {
+                    None => None,
+                    Some(name) => Some(std::str::from_utf8(name).ok()?.parse().ok()?),
+                },
             },
             oldest: version(self.oldest)?,
         })
@@ -221,10 +237,10 @@ impl FactsRow {
     /// Writes the row over the one with its id, or as a new one.
     pub(super) async fn save(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO secrets (id, name, owner_kind, owner_id, newest, oldest, created_at, updated_at, seal) \
-             VALUES ($1, CAST($2 AS TEXT), CAST($3 AS TEXT), $4, $5, $6, $7, $8, $9) \
+            "INSERT INTO secrets (id, name, owner_kind, owner_id, newest, oldest, arriving_from, created_at, updated_at, seal) \
+             VALUES ($1, CAST($2 AS TEXT), CAST($3 AS TEXT), $4, $5, $6, CAST($7 AS TEXT), $8, $9, $10) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, owner_kind = excluded.owner_kind, \
-             owner_id = excluded.owner_id, newest = excluded.newest, oldest = excluded.oldest, created_at = excluded.created_at, \
+             owner_id = excluded.owner_id, newest = excluded.newest, oldest = excluded.oldest, arriving_from = excluded.arriving_from, created_at = excluded.created_at, \
              updated_at = excluded.updated_at, seal = excluded.seal",
         )
         .bind(self.id.as_slice())
@@ -233,6 +249,7 @@ impl FactsRow {
         .bind(self.owner_id.as_deref())
         .bind(self.newest)
         .bind(self.oldest)
+        .bind(self.arriving_from.as_deref())
         .bind(self.created_at)
         .bind(self.updated_at)
         .bind(self.seal.as_slice())
@@ -255,6 +272,24 @@ impl VersionRow {
         .bind(version.0)
         .fetch_optional(connection)
         .await
+    }
+
+    /// When each version of a secret was made, the oldest first.
+    pub(super) async fn times(
+        connection: &mut SqliteConnection,
+        reference: SecretRef,
+    ) -> Result<Vec<VersionFacts>, sqlx::Error> {
+        let rows: Vec<(u32, i64)> = sqlx::query_as(
+            "SELECT version, created_at FROM versions WHERE secret_id = $1 ORDER BY version",
+        )
+        .bind(id_bytes(&reference).to_vec())
+        .fetch_all(connection)
+        .await?;
+        let facts = |(version, created_at)| VersionFacts {
+            version: SecretVersion(version),
+            created_at: DateTime::from_timestamp_micros(created_at).unwrap_or_default(),
+        };
+        Ok(rows.into_iter().map(facts).collect())
     }
 
     /// Deletes the versions before `oldest`, and answers how many there were.
@@ -363,22 +398,6 @@ impl VersionRow {
         .await?;
         Ok(())
     }
-}
-
-/// Whether the vault takes a value.
-pub(super) fn check_value(value: &SecretString) -> Result<(), VaultError> {
-    let bytes = value.expose_secret().len();
-    let refused = if bytes == 0 {
-        ValueRefused::Empty
-    } else if bytes > MAX_VALUE_BYTES {
-        ValueRefused::TooLong {
-            bytes,
-            limit: MAX_VALUE_BYTES,
-        }
-    } else {
-        return Ok(());
-    };
-    Err(other("checking the value", refused))
 }
 
 pub(super) fn tampered(id: &[u8], detail: impl Into<String>) -> VaultError {

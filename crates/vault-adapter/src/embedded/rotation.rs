@@ -13,6 +13,7 @@ use super::header::{Derivation, Header, OuterKey, SALT_LEN};
 use super::key::KeySource;
 use super::open::outer_key;
 use super::records::{FactsRow, Sealer, VersionRow};
+use super::recovery;
 use super::unlock::{self, blocking};
 use super::{EmbeddedVault, Session, Unlocked, VaultFileError};
 
@@ -35,7 +36,8 @@ impl EmbeddedVault {
     ///
     /// A crash at any moment leaves the vault readable: under the old key until the change is committed, and under the new one from then
     /// on. A generated key file is on the disk before the change is committed; the one that it replaces is removed afterwards. The file of a
-    /// [`KeySource::KeyFile`] belongs to whoever provides it and stays where it is.
+    /// [`KeySource::KeyFile`] belongs to whoever provides it and stays where it is; a new key that they put beside it, with `.next` at the end
+    /// of its name, is taken, and programs that run follow. A recovery key goes on opening the vault.
     ///
     /// [`VaultError::Tampered`], and no change, if a record cannot be read.
     pub async fn rotate_key(&self, new: KeySource) -> Result<u64, VaultError> {
@@ -56,6 +58,14 @@ impl EmbeddedVault {
             .save(session.connection())
             .await
             .map_err(self.database(STEP))?;
+        recovery::follow(
+            session.connection(),
+            &self.path,
+            (&old, &header),
+            &data_key,
+            self.entropy.as_ref(),
+        )
+        .await?;
         session.tx.commit().await.map_err(self.database(STEP))?;
         tracing::debug!(generation = header.generation, "the new key counts");
 
@@ -66,6 +76,7 @@ impl EmbeddedVault {
             header,
             data_key,
             source: new,
+            name: old.name.clone(),
         });
         self.settle_after(in_place, replaced).await?;
         self.forget_old_pages().await;
@@ -74,13 +85,11 @@ impl EmbeddedVault {
 
     /// The new key, on the disk where it has a file. Under the write lock.
     async fn prepare_key(&self, header: &Header, new: &KeySource) -> Result<OuterKey, VaultError> {
-        let (header, new) = (header.clone(), new.clone());
-        let (entropy, cost) = (Arc::clone(&self.entropy), self.cost);
-        blocking(STEP, move || match new.generated_path() {
-            None => outer_key(&new, entropy.as_ref(), cost),
-            Some(file) => generate(&header, file, entropy.as_ref()),
-        })
-        .await?
+        let Some(file) = new.generated_path().map(Path::to_owned) else {
+            return outer_key(new, &self.entropy, self.cost).await;
+        };
+        let (header, entropy) = (header.clone(), Arc::clone(&self.entropy));
+        blocking(STEP, move || generate(&header, &file, entropy.as_ref())).await?
     }
 
     async fn reseal_all(&self, session: &mut Session, data_key: &Key) -> Result<(), VaultError> {
@@ -95,7 +104,7 @@ impl EmbeddedVault {
             let Some(end) = rows.last() else { break };
             last.clone_from(&end.id);
             for row in rows {
-                let record = row.verify(old.sealer())?;
+                let record = row.verify(&old)?;
                 FactsRow::sealed(&record, new, entropy)
                     .map_err(no_entropy)?
                     .save(session.connection())
@@ -186,5 +195,6 @@ fn generate(header: &Header, file: &Path, entropy: &dyn Entropy) -> Result<Outer
         key,
         derivation: Derivation::File,
         salt,
+        transit_text: None,
     })
 }

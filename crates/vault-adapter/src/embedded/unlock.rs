@@ -27,6 +27,13 @@ pub(super) async fn unlock(
     header: &Header,
     source: &KeySource,
 ) -> Result<Key, VaultError> {
+    if let (KeySource::Transit(transit), Some(wrapped)) = (source, &header.transit_text) {
+        let trial = match transit.unwrap(wrapped).await? {
+            Some(bytes) => key_of(&bytes).map_or(Trial::WrongKey, |key| header.try_key(&key)),
+            None => Trial::WrongKey,
+        };
+        return judged(path, header, source, trial);
+    }
     let (path, header, source) = (path.to_owned(), header.clone(), source.clone());
     blocking("reading the vault's key", move || {
         unlock_now(&path, &header, &source)
@@ -34,15 +41,31 @@ pub(super) async fn unlock(
     .await?
 }
 
+fn key_of(bytes: &[u8]) -> Option<Key> {
+    Key::filled(|key| {
+        if bytes.len() != key.len() {
+            return Err(());
+        }
+        key.copy_from_slice(bytes);
+        Ok(())
+    })
+    .ok()
+}
+
 fn unlock_now(path: &Path, header: &Header, source: &KeySource) -> Result<Key, VaultError> {
     let trial = match (source, header.derivation) {
         (KeySource::Passphrase(passphrase), Derivation::Passphrase(cost)) => {
             header.try_key(&key::stretch(passphrase, &header.salt, cost)?)
         }
-        (KeySource::KeyFile(file), Derivation::File) => header.try_key(&files::read_key(file)?),
-        (KeySource::GeneratedKeyFile(file), Derivation::File) => try_generated(header, file)?,
-        (KeySource::Passphrase(_), Derivation::File)
-        | (KeySource::KeyFile(_) | KeySource::GeneratedKeyFile(_), Derivation::Passphrase(_)) => {
+        (KeySource::PassphraseFile(file), Derivation::Passphrase(cost)) => {
+            try_both(header, file, |place| {
+                key::stretch(&files::read_passphrase(place)?, &header.salt, cost)
+            })?
+        }
+        (KeySource::KeyFile(file) | KeySource::GeneratedKeyFile(file), Derivation::File) => {
+            try_both(header, file, |place| Ok(files::read_key(place)?))?
+        }
+        _ => {
             return Err(VaultError::WrongKey {
                 detail: format!(
                     "{} has {} for its key, and {} was given; name the right one in the configuration",
@@ -53,6 +76,15 @@ fn unlock_now(path: &Path, header: &Header, source: &KeySource) -> Result<Key, V
             });
         }
     };
+    judged(path, header, source, trial)
+}
+
+fn judged(
+    path: &Path,
+    header: &Header,
+    source: &KeySource,
+    trial: Trial,
+) -> Result<Key, VaultError> {
     match trial {
         Trial::Opened(key) => Ok(key),
         Trial::Altered => Err(damaged(path, "its header was altered")),
@@ -67,18 +99,22 @@ fn unlock_now(path: &Path, header: &Header, source: &KeySource) -> Result<Key, V
     }
 }
 
-/// A rotation that was cut off after it was committed leaves the right key in the file beside. One that is going on may move that file
-/// into its place between two looks, hence the third.
-fn try_generated(header: &Header, file: &Path) -> Result<Trial, VaultError> {
+/// The right key may be in the file beside: a rotation that was cut off after it was committed leaves a generated one there, and whoever
+/// provides one puts its successor there. A rotation that is going on may move that file into its place between two looks, hence the third.
+fn try_both(
+    header: &Header,
+    file: &Path,
+    read: impl Fn(&Path) -> Result<Key, VaultError>,
+) -> Result<Trial, VaultError> {
     for place in [file.to_owned(), next_to(file)] {
-        if let Ok(key) = files::read_key(&place) {
+        if let Ok(key) = read(&place) {
             let trial = header.try_key(&key);
             if !matches!(trial, Trial::WrongKey) {
                 return Ok(trial);
             }
         }
     }
-    Ok(header.try_key(&files::read_key(file)?))
+    Ok(header.try_key(&read(file)?))
 }
 
 /// Brings a generated key file and the one beside it into order. To be called under the vault's write lock, with the header read under

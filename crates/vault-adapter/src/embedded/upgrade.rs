@@ -12,9 +12,20 @@ use super::error::database;
 
 const STEP: &str = "bringing the vault to the present format";
 
-/// Format 2 forgets old versions, and says from which one on a secret has its values.
+/// Format 2 forgets old versions and takes over secrets of other vaults: it says from which version on a secret has its values, and where
+/// one comes from that is arriving. It knows keys on a server, and a recovery key.
 const TO_2: &str = "
     ALTER TABLE secrets ADD COLUMN oldest INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE secrets ADD COLUMN arriving_from TEXT;
+    ALTER TABLE vault ADD COLUMN transit_text TEXT;
+    CREATE TABLE recovery (
+        one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+        public_key BLOB NOT NULL,
+        made_at INTEGER NOT NULL,
+        ephemeral_key BLOB NOT NULL,
+        wrapped_key BLOB NOT NULL,
+        seal BLOB NOT NULL
+    ) STRICT;
     PRAGMA user_version = 2;
 ";
 

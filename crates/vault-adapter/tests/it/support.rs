@@ -118,6 +118,11 @@ pub(crate) fn value(text: &str) -> SecretString {
 }
 
 pub(crate) async fn put(vault: &EmbeddedVault, number: u128, text: &str) -> SecretFacts {
+    put_into(vault, number, text).await
+}
+
+/// The same for any vault.
+pub(crate) async fn put_into(vault: &dyn SecretVault, number: u128, text: &str) -> SecretFacts {
     vault
         .put(
             secret(number),

@@ -150,6 +150,7 @@ async fn numbers_and_rows_are_bound_too() {
     check("UPDATE secrets SET newest = -1 WHERE newest = 2").await;
     check("UPDATE secrets SET oldest = 2 WHERE newest = 2").await;
     check("UPDATE secrets SET oldest = 0 WHERE newest = 2").await;
+    check("UPDATE secrets SET arriving_from = 'elsewhere' WHERE newest = 2").await;
     check("UPDATE secrets SET created_at = created_at + 1 WHERE newest = 2").await;
     check("UPDATE secrets SET updated_at = updated_at - 1 WHERE newest = 2").await;
     check("UPDATE secrets SET owner_kind = 'person', owner_id = NULL WHERE newest = 2").await;

@@ -1,7 +1,5 @@
 //! Files of earlier formats.
 
-use std::fs;
-
 use org_core::ids::SecretId;
 use org_core::ports::SecretVault;
 use org_core::secret::{SecretOwner, SecretRef, SecretVersion};
@@ -95,12 +93,4 @@ async fn several_programs_may_start_on_an_old_file_at_once() {
     for vault in [a, b, c] {
         assert_eq!(alpha(&vault, 3).await.as_deref(), Some("alpha-three"));
     }
-}
-
-#[tokio::test]
-async fn an_old_file_is_not_touched_without_its_key() {
-    let scratch = old_vault().await;
-    fs::remove_file(scratch.path("vault.key")).unwrap();
-    assert!(scratch.open(scratch.generated()).await.is_err());
-    assert_eq!(format(&scratch).await, 1);
 }

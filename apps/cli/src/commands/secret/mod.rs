@@ -3,10 +3,14 @@
 //! A value comes from a question without echo or from standard input, never from an argument, and never goes out again.
 
 mod add;
+mod history;
+mod link;
 mod list;
+mod relocate;
 mod remove;
 mod rotate;
 mod show;
+mod test;
 
 use clap::Subcommand;
 use org_core::draft::Field;
@@ -25,6 +29,14 @@ pub(crate) enum Command {
     Show(show::Args),
     /// Give a secret another value; whatever uses it uses the new one from then on
     Rotate(rotate::Args),
+    /// Point at a secret that others keep in the company's vault; it is read there each time
+    Link(link::Args),
+    /// Move a secret to another vault; it is read back before it is deleted where it was
+    Move(relocate::Args),
+    /// Ask the hosts that a secret is used at whether they take it
+    Test(test::Args),
+    /// Show who read a secret, the newest first; changes are in `forgehold events`
+    History(history::Args),
     /// Remove a secret that nothing uses
     Remove(remove::Args),
 }
@@ -35,6 +47,10 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
         Command::List(args) => list::run(args, app).await,
         Command::Show(args) => show::run(args, app).await,
         Command::Rotate(args) => rotate::run(args, app).await,
+        Command::Link(args) => link::run(args, app).await,
+        Command::Move(args) => relocate::run(args, app).await,
+        Command::Test(args) => test::run(args, app).await,
+        Command::History(args) => history::run(args, app).await,
         Command::Remove(args) => remove::run(args, app).await,
     }
 }

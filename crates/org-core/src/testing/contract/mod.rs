@@ -22,6 +22,7 @@
 //!
 //! The cases are functions too, so that a single one can run under a debugger.
 
+pub mod access;
 pub mod attempts;
 pub mod events;
 pub mod host;
@@ -33,6 +34,7 @@ pub mod renewals;
 mod scene;
 pub mod sign_ins;
 pub mod syncs;
+pub mod transfer;
 pub mod vault;
 
 use std::any::Any;
@@ -40,8 +42,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ports::{
-    AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore, RenewalStore,
-    SecretVault, SignInStore, SyncStore,
+    AccessStore, AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore,
+    RenewalStore, SecretVault, SignInStore, SyncStore, VaultTransfer,
 };
 
 /// Makes a test of each case; the suites are made with it.
@@ -139,6 +141,79 @@ impl VaultUnderTest {
 impl fmt::Debug for VaultUnderTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VaultUnderTest")
+            .field("guards", &self.guard.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fresh store of accesses.
+pub struct AccessUnderTest {
+    access: Arc<dyn AccessStore>,
+    second: Arc<dyn AccessStore>,
+    guard: Guard,
+}
+
+impl AccessUnderTest {
+    /// A store without accesses.
+    pub fn new(access: Arc<dyn AccessStore>) -> Self {
+        Self {
+            second: access.clone(),
+            access,
+            guard: Guard::default(),
+        }
+    }
+
+    /// With a second handle on the same store, as another program has.
+    #[must_use]
+    pub fn with_second(mut self, second: Arc<dyn AccessStore>) -> Self {
+        self.second = second;
+        self
+    }
+
+    /// With something that must live as long as the store.
+    #[must_use]
+    pub fn keeping(mut self, guard: impl Any + Send) -> Self {
+        self.guard.0.push(Box::new(guard));
+        self
+    }
+}
+
+impl fmt::Debug for AccessUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessUnderTest")
+            .field("guards", &self.guard.0.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A fresh vault that hands secrets over.
+pub struct TransferUnderTest {
+    vault: Arc<dyn SecretVault>,
+    transfer: Arc<dyn VaultTransfer>,
+    guard: Guard,
+}
+
+impl TransferUnderTest {
+    /// A vault without secrets.
+    pub fn new<V: SecretVault + VaultTransfer + 'static>(vault: Arc<V>) -> Self {
+        Self {
+            vault: vault.clone(),
+            transfer: vault,
+            guard: Guard::default(),
+        }
+    }
+
+    /// With something that must live as long as the vault.
+    #[must_use]
+    pub fn keeping(mut self, guard: impl Any + Send) -> Self {
+        self.guard.0.push(Box::new(guard));
+        self
+    }
+}
+
+impl fmt::Debug for TransferUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferUnderTest")
             .field("guards", &self.guard.0.len())
             .finish_non_exhaustive()
     }
@@ -265,6 +340,7 @@ mod tests {
 
     #[test]
     fn no_case_is_forgotten() {
+        check(include_str!("access.rs"), &[]);
         check(include_str!("attempts.rs"), &[]);
         check(include_str!("events.rs"), &[]);
         check(include_str!("oauth.rs"), &[]);
@@ -299,6 +375,7 @@ mod tests {
                 include_str!("syncs/reading.rs"),
             ],
         );
+        check(include_str!("transfer.rs"), &[]);
         check(include_str!("vault.rs"), &[]);
     }
 }

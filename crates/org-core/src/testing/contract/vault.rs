@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{VaultUnderTest, assert_matches};
 use crate::ports::{SecretVault, VaultError};
-use crate::secret::{SecretFacts, SecretOwner, SecretVersion};
+use crate::secret::{SecretFacts, SecretOwner, SecretPlace, SecretVersion};
 use crate::testing::build::{
     attempt_id, noon, noon_plus, organization_id, parsed, secret, secret_ref,
 };
@@ -97,6 +97,9 @@ pub async fn put_makes_the_first_version(test: VaultUnderTest) {
             owner,
             created_at: noon(),
             updated_at: noon(),
+            vault: facts.vault.clone(),
+            place: SecretPlace::Kept,
+            arriving_from: None,
         }
     );
     assert_eq!(value(vault, 1).await, Some(at(1, "swordfish")));
@@ -143,6 +146,7 @@ pub async fn what_is_not_there_is_none(test: VaultUnderTest) {
     assert_eq!(value(vault, 1).await, None);
     assert_eq!(value_of(vault, 1, 1).await, None);
     assert_matches!(vault.find(&parsed("token")).await, Ok(None));
+    assert_matches!(vault.look(secret_ref(1)).await, Ok(None));
     put(vault, 1, "token", "value").await;
     assert_eq!(value_of(vault, 1, 0).await, None);
     assert_eq!(value_of(vault, 1, 2).await, None);
@@ -274,6 +278,8 @@ pub async fn find_and_list_tell_the_same_facts(test: VaultUnderTest) {
     let b = put(vault, 2, "b", "value").await;
     assert_matches!(vault.find(&parsed("a")).await, Ok(Some(facts)) if facts == a);
     assert_matches!(vault.find(&parsed("b")).await, Ok(Some(facts)) if facts == b);
+    assert_matches!(vault.look(secret_ref(1)).await, Ok(Some(facts)) if facts == a);
+    assert_matches!(vault.look(secret_ref(2)).await, Ok(Some(facts)) if facts == b);
     assert_matches!(vault.list().await, Ok(facts) if facts == [a, b]);
 }
 

@@ -1,7 +1,7 @@
 //! What a failed sync says about the health of its organization.
 
 use crate::organization::ActionReason;
-use crate::ports::{HostError, VaultError};
+use crate::ports::HostError;
 use crate::use_cases::UseCaseError;
 
 /// What a person has to do about `error`; `None` when it says nothing about the organization, or passes by itself soon.
@@ -14,7 +14,7 @@ pub(super) fn problem(error: &UseCaseError) -> Option<ActionReason> {
         UseCaseError::SecretGone { .. } => {
             Some(ActionReason::SecretUnavailable { detail: detail() })
         }
-        UseCaseError::Vault(VaultError::Unavailable { .. }) => None,
+        UseCaseError::Vault(error) if error.is_outage() => None,
         UseCaseError::Vault(_) => Some(ActionReason::SecretUnavailable { detail: detail() }),
         UseCaseError::Host(error) => match error {
             HostError::SignInEnded { detail, .. } => Some(ActionReason::SignInAgain {

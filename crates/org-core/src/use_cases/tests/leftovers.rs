@@ -71,6 +71,10 @@ impl SecretVault for Keeper {
         self.0.find(name).await
     }
 
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError> {
+        self.0.look(reference).await
+    }
+
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError> {
         self.0.list().await
     }

@@ -377,6 +377,9 @@ impl SecretVault for FrontVault {
     async fn set_owner(&self, reference: SecretRef, owner: SecretOwner) -> Result<(), VaultError> {
         self.step(self.inner.set_owner(reference, owner)).await
     }
+    async fn look(&self, reference: SecretRef) -> Result<Option<SecretFacts>, VaultError> {
+        self.step(self.inner.look(reference)).await
+    }
     async fn find(&self, name: &SecretName) -> Result<Option<SecretFacts>, VaultError> {
         self.step(self.inner.find(name)).await
     }

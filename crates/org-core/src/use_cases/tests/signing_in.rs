@@ -448,6 +448,29 @@ fn a_grant_that_the_host_did_not_end_is_told() {
 }
 
 #[test]
+fn the_tokens_of_a_sign_in_are_tested_and_never_overwritten_by_hand() {
+    let bench = TestBench::new(world(1)).with_instant_timer();
+    signed_in(&bench);
+    bench.host.expire_sign_ins();
+    let ports = bench.ports();
+    let name = block_on(bench.vault.list()).expect("a vault")[0]
+        .name
+        .clone();
+    let tested = crate::use_cases::vaults::test(&ports, name.as_str(), None);
+    let (_, rows) = block_on(tested).expect("it is asked for");
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].answer.is_ok(), "they are renewed first: {rows:?}");
+    let new = build::secret("token-of-robot");
+    let refused = crate::use_cases::secrets::rotate(&ports, name.as_str(), new, jane());
+    let refused = block_on(refused).expect_err("nobody has them by hand");
+    assert!(
+        refused
+            .to_string()
+            .ends_with("which renew themselves; reconnect `Acme` instead")
+    );
+}
+
+#[test]
 fn removing_an_organization_with_a_token_takes_nothing_back() {
     let bench = TestBench::new(world(1));
     let organization = connected(&bench);
