@@ -4,11 +4,11 @@ use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::host::HostUrl;
 use crate::ids::SecretId;
 use crate::organization::Status;
-use crate::ports::{HostAccess, HostError, Identity, Ports, SecretAccess, VaultError, VaultHealth};
+use crate::ports::{HostAccess, Identity, Ports, SecretAccess, VaultError, VaultHealth};
 use crate::secret::{ExternalSecret, SecretFacts, SecretOwner, SecretPlace, SecretRef};
 use crate::text::{Login, OrganizationName, SecretName, VaultName};
-use crate::use_cases::UseCaseError;
 use crate::use_cases::secrets::{find, invalid_name};
+use crate::use_cases::{NoProgress, UseCaseError, preflight};
 use crate::vaults::{Moved, VaultHandle};
 
 /// How often a program asks for secrets that somebody added while all were moved, before it says that some are left.
@@ -158,7 +158,7 @@ pub struct TestRow {
     /// The organization that uses the secret there, with its login; `None` for a host that was only named.
     pub organization: Option<(OrganizationName, Login)>,
     /// Who the secret is, or why the host does not take it.
-    pub answer: Result<Identity, HostError>,
+    pub answer: Result<Identity, UseCaseError>,
 }
 
 impl TestRow {
@@ -213,12 +213,18 @@ pub async fn test(
             token: token.clone(),
         };
         rows.push(TestRow {
-            answer: ports.host.identify(&access).await,
+            answer: ask(ports, &access).await,
             host,
             organization,
         });
     }
     Ok((facts, rows))
+}
+
+/// Looks first whether the host can be reached, since that is told in a moment and asking again and again is not.
+async fn ask(ports: &Ports, access: &HostAccess) -> Result<Identity, UseCaseError> {
+    preflight::reach(ports, &access.host, Some(&access.token), &NoProgress).await?;
+    Ok(ports.host.identify(access).await?)
 }
 
 /// Who read a secret, the newest first.
