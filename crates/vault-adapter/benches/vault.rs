@@ -116,7 +116,7 @@ async fn run(name: &str, vault: Arc<dyn SecretVault>) {
         report(name, "list of 10,000", start.elapsed());
     }
     let quiet = reads(&*vault).await;
-    report_reads(name, "read, nobody else", quiet);
+    report_reads(name, "read, nobody else", &quiet);
 
     let done = Arc::new(AtomicBool::new(false));
     let mut others = tokio::task::JoinSet::new();
@@ -142,7 +142,7 @@ async fn run(name: &str, vault: Arc<dyn SecretVault>) {
     while let Some(ended) = others.join_next().await {
         ended.expect("no panic");
     }
-    report_reads(name, "read, 1 other lists and 3 read", loaded);
+    report_reads(name, "read, 1 other lists and 3 read", &loaded);
 }
 
 async fn reads(vault: &dyn SecretVault) -> Vec<Duration> {
@@ -157,7 +157,7 @@ async fn reads(vault: &dyn SecretVault) -> Vec<Duration> {
     times
 }
 
-fn report_reads(name: &str, what: &str, times: Vec<Duration>) {
+fn report_reads(name: &str, what: &str, times: &[Duration]) {
     let at = |percent: usize| times[(times.len() - 1) * percent / 100];
     report(name, &format!("{what}: half within"), at(50));
     report(name, &format!("{what}: 99 of 100 within"), at(99));

@@ -1,14 +1,16 @@
 //! The vaults of an installation, and where secrets live in them.
 
+use secrecy::SecretString;
+
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::host::HostUrl;
 use crate::ids::SecretId;
 use crate::organization::{Organization, Status};
-use crate::ports::{HostAccess, HostError, Identity, Ports, SecretAccess, VaultError, VaultHealth};
+use crate::ports::{HostAccess, Identity, Ports, SecretAccess, VaultError, VaultHealth};
 use crate::secret::{ExternalSecret, SecretFacts, SecretOwner, SecretPlace, SecretRef};
 use crate::text::{Login, OrganizationName, SecretName, VaultName};
 use crate::use_cases::secrets::{find, invalid_name};
-use crate::use_cases::{UseCaseError, credential};
+use crate::use_cases::{NoProgress, UseCaseError, credential, preflight};
 use crate::vaults::{Moved, VaultHandle};
 
 /// How often a program asks for secrets that somebody added while all were moved, before it says that some are left.
@@ -158,7 +160,7 @@ pub struct TestRow {
     /// The organization that uses the secret there, with its login; `None` for a host that was only named.
     pub organization: Option<(OrganizationName, Login)>,
     /// Who the secret is, or why the host does not take it.
-    pub answer: Result<Identity, HostError>,
+    pub answer: Result<Identity, UseCaseError>,
 }
 
 impl TestRow {
@@ -203,16 +205,7 @@ pub async fn test(
     })?;
     let mut rows = Vec::new();
     for (host, organization) in asked {
-        let access = match &organization {
-            // The tokens of a sign-in are renewed where they have to be.
-            Some(organization) => credential::access(ports, organization).await,
-            None => Ok(HostAccess::by_token(host.clone(), token.clone())),
-        };
-        let answer = match access {
-            Ok(access) => ports.host.identify(&access).await,
-            Err(UseCaseError::Host(error)) => Err(error),
-            Err(error) => return Err(error),
-        };
+        let answer = ask(ports, &host, organization.as_ref(), &token).await;
         rows.push(TestRow {
             host,
             organization: organization
@@ -221,6 +214,22 @@ pub async fn test(
         });
     }
     Ok((facts, rows))
+}
+
+/// Looks first whether the host can be reached, since that is told in a moment and asking again and again is not.
+async fn ask(
+    ports: &Ports,
+    host: &HostUrl,
+    organization: Option<&Organization>,
+    token: &SecretString,
+) -> Result<Identity, UseCaseError> {
+    preflight::reach(ports, host, None, &NoProgress).await?;
+    let access = match organization {
+        // The tokens of a sign-in are renewed where they have to be.
+        Some(organization) => credential::access(ports, organization).await?,
+        None => HostAccess::by_token(host.clone(), token.clone()),
+    };
+    Ok(ports.host.identify(&access).await?)
 }
 
 /// Who read a secret, the newest first.

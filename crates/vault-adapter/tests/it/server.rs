@@ -235,7 +235,9 @@ impl Server {
 
     async fn wait_for(&self, what: &str, fits: impl Fn(u16) -> bool) {
         let deadline = Instant::now() + PATIENCE;
+        let mut look = tokio::time::interval(LOOK);
         loop {
+            look.tick().await;
             let (status, _) = self.ask(Method::GET, "sys/health", None).await;
             if fits(status) {
                 return;
@@ -245,7 +247,6 @@ impl Server {
                 "the server does not come to where {what} (status {status}):\n{}",
                 fs::read_to_string(self.path("log")).unwrap_or_default()
             );
-            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -276,7 +277,9 @@ impl Server {
     /// An engine of version 2 needs a moment after it was mounted.
     pub(crate) async fn wait_until_kv_answers(&self, mount: &str) {
         let deadline = Instant::now() + PATIENCE;
+        let mut look = tokio::time::interval(LOOK);
         loop {
+            look.tick().await;
             let (status, answer) = self
                 .ask(Method::GET, &format!("{mount}/data/nothing"), None)
                 .await;
@@ -287,7 +290,6 @@ impl Server {
                 Instant::now() < deadline,
                 "{mount} does not answer: {answer}"
             );
-            tokio::time::sleep(LOOK).await;
         }
     }
 
