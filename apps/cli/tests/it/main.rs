@@ -13,5 +13,6 @@ mod secrets;
 mod shell;
 mod sim;
 mod sso;
+mod sso_life;
 mod sso_secrets;
 mod terminal;

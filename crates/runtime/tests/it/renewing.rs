@@ -1,7 +1,6 @@
 //! The tokens of a sign-in: renewed by one program at a time, and lost only where the host alone knows the new ones when a program dies.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -268,7 +267,7 @@ async fn sign_in(ports: &Ports, sim: &GitlabSim) -> Organization {
         ..draft(sim.url())
     };
     let initiator = Initiator::random(&*ports.entropy).expect("randomness");
-    let back = ReturnTo::Loopback(SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)));
+    let back = ReturnTo::Loopback(4711);
     let begun = sign_in::begin(ports, &draft, &back, initiator, &person(), &NoProgress).await;
     let begun = begun.expect("it begins");
     let location = sim

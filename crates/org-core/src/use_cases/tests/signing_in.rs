@@ -184,7 +184,7 @@ fn every_error_of_the_token_endpoint_leaves_nothing_behind() {
         },
         OauthError::RateLimited {
             host: host(),
-            retry_after: Duration::from_secs(60),
+            retry_after: Duration::from_mins(1),
         },
         OauthError::NotSent {
             host: host(),
