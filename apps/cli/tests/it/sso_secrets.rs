@@ -174,7 +174,7 @@ fn sign_in(sim: &Sim, (place, seen): (&Place, &Path), planted: &mut Planted) {
 }
 
 #[test]
-fn nothing_of_a_sign_in_comes_out_anywhere() {
+fn secrets_of_a_sign_in_are_found_nowhere() {
     let sim = Sim::company();
     let (place, seen) = prepared(&sim);
     let mut planted = Planted::default();

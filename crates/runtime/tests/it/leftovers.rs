@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use org_core::attempt::AttemptState;
-use org_core::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use org_core::organization::{ExistingRepositories, Organization, Status};
 use org_core::ports::{Ports, SecretVault, VaultError, VaultHealth};
 use org_core::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
@@ -132,6 +132,7 @@ fn draft() -> OrganizationDraft {
     OrganizationDraft {
         name: Some("Acme".to_owned()),
         host: build::host_url().to_string(),
+        method: Method::AccessToken,
         login: "robot".to_owned(),
         token: TokenDraft::Value(build::secret("token-one")),
         settings: SettingsDraft {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
-use org_core::draft::{OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::ids::{OrganizationId, ProcessId};
 use org_core::organization::{ActionReason, Organization, Status};
 use org_core::ports::{OrganizationChange, OrganizationStore, Ports, Roster, StoreError};
@@ -50,6 +50,7 @@ async fn connect_one(bench: &TestBench, number: u64) -> Organization {
     let draft = OrganizationDraft {
         name: Some(format!("org-{number}")),
         host: build::host_url().to_string(),
+        method: Method::AccessToken,
         login: format!("robot-{number}"),
         token: TokenDraft::Value(build::secret(&format!("token-{number}"))),
         settings: SettingsDraft {
