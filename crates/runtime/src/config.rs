@@ -6,6 +6,7 @@ mod error;
 mod keys;
 mod layers;
 mod reference;
+mod server;
 mod values;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 
 pub use error::{ConfigError, Mistake, Mistakes, Origin};
 pub use reference::reference;
+pub use server::{MetricsAccess, Network, ServerConfig};
 
 use layers::Layers;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// Syncs.
     pub sync: SyncConfig,
+    /// The server.
+    pub server: ServerConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -181,7 +185,7 @@ impl Config {
     fn assemble(layers: &mut Layers) -> Option<Self> {
         let data_dir = layers.data_dir();
         let key = layers.take("vault.key", values::vault_key);
-        let ca_files = layers.take_list("http.ca_files", values::path);
+        let ca_files = layers.take_list("http.ca_files", ':', values::path);
         let proxy = layers.take("http.proxy", values::proxy);
         let connect_timeout = layers.take("http.connect_timeout", values::duration);
         let request_timeout = layers.take("http.request_timeout", values::duration);
@@ -189,6 +193,7 @@ impl Config {
         let max_wait = layers.take("http.max_wait", values::duration);
         let lease_seconds = layers.take("sync.lease_seconds", values::count);
         let concurrency = layers.take("sync.concurrency", values::count);
+        let server = server::assemble(layers);
         let level = layers.take("log.level", values::log_level);
         let format = layers.take("log.format", values::log_format);
         Some(Self {
@@ -206,6 +211,7 @@ impl Config {
                 lease: Duration::from_secs(lease_seconds?),
                 concurrency: usize::try_from(concurrency?).ok()?,
             },
+            server: server?,
             log: LogConfig {
                 level: level?,
                 format: format?,

@@ -9,6 +9,7 @@ pub mod entitlements;
 pub mod environment;
 pub mod logging;
 mod open;
+pub mod passwords;
 pub mod scheduler;
 pub mod stop;
 pub mod sync;

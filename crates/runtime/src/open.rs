@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gitlab_adapter::{GitlabConfig, GitlabHost};
 use org_core::ids::ProcessId;
-use org_core::ports::{Clock, Ports, StoreError, Timer, VaultError};
+use org_core::ports::{AccountPorts, Clock, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -19,7 +19,8 @@ use vault_adapter::{EmbeddedVault, EmbeddedVaultOptions, KeySource};
 
 use crate::config::{Config, ProxyConfig, VaultKey};
 use crate::entitlements::ConfiguredSeats;
-use crate::environment::Environment;
+use crate::environment::{Environment, SystemRandomness};
+use crate::passwords::Argon2Hasher;
 
 /// How this program introduces itself to hosts.
 const USER_AGENT: &str = concat!("forgehold/", env!("CARGO_PKG_VERSION"));
@@ -72,6 +73,7 @@ pub enum OpenError {
 #[derive(Debug, Clone)]
 pub struct Runtime {
     ports: Ports,
+    accounts: AccountPorts,
     store: Store,
     vault: Arc<EmbeddedVault>,
     sync_options: SyncOptions,
@@ -110,11 +112,19 @@ impl Runtime {
             timer,
             ids: ids.clone(),
         };
+        let accounts = AccountPorts {
+            accounts: Arc::new(store.clone()),
+            passwords: Arc::new(Argon2Hasher::new()),
+            randomness: Arc::new(SystemRandomness),
+            clock: ports.clock.clone(),
+            ids: ids.clone(),
+        };
         let sync_options = SyncOptions {
             holder: ProcessId::from_uuid(ids.next_id()),
             lease: config.sync.lease,
         };
         Ok(Self {
+            accounts,
             ports,
             store,
             vault,
@@ -126,6 +136,11 @@ impl Runtime {
     /// The wired ports.
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// What the use cases of accounts need.
+    pub fn accounts(&self) -> &AccountPorts {
+        &self.accounts
     }
 
     /// The store behind the ports, for what only an examination asks.

@@ -136,8 +136,15 @@ pub(crate) async fn is_foreign(connection: &mut DbConnection) -> Result<bool, sq
 }
 
 /// The migrations in their order: version, name, text. A released one is never edited; a change is another file at the end.
-pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[(
-    1,
-    "first tables",
-    include_str!("../migrations/sqlite/0001_first_tables.sql"),
-)];
+pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (
+        1,
+        "first tables",
+        include_str!("../migrations/sqlite/0001_first_tables.sql"),
+    ),
+    (
+        4,
+        "accounts",
+        include_str!("../migrations/sqlite/0004_accounts.sql"),
+    ),
+];

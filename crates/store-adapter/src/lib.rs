@@ -17,6 +17,7 @@
 //! The SQL text is common to `SQLite` and `PostgreSQL`; what differs is in `dialect`. Rows are read and checked cell by cell in `cells`,
 //! and what is a tree is kept as JSON through the private types of `wire`. Rules are not here: a plan says what to write.
 
+mod accounts;
 mod attempts;
 mod cells;
 mod check;

@@ -3,6 +3,7 @@
 //! The comment on each trait is the contract that an implementer must keep; the suites in `testing::contract` hold it to that. Errors are
 //! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
 
+mod accounts;
 mod environment;
 mod host;
 mod licensing;
@@ -14,6 +15,10 @@ mod vault;
 use std::fmt;
 use std::sync::Arc;
 
+pub use accounts::{
+    AccountChange, AccountPorts, AccountStore, Accounts, EndedSessions, PasswordError,
+    PasswordHasher, Randomness,
+};
 pub use environment::{Clock, IdSource, Timer};
 pub use host::{
     Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,

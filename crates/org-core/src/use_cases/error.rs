@@ -219,6 +219,7 @@ impl UseCaseError {
             },
             Self::Store(error) => match error {
                 StoreError::NameTaken { .. }
+                | StoreError::UserExists { .. }
                 | StoreError::Stale { .. }
                 | StoreError::Fenced { .. } => ErrorKind::Conflict,
                 StoreError::NotFound { .. } => ErrorKind::NotFound,

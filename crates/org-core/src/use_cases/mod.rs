@@ -3,6 +3,7 @@
 //! A use case parses nothing and renders nothing. It reads, has a planner decide, has the stores apply the decision in one transaction with its
 //! events, and answers with data. What takes long tells its [`Progress`].
 
+pub mod accounts;
 pub mod connect;
 mod error;
 pub mod expiry;

@@ -83,7 +83,7 @@ pub(super) fn log_format(text: &Written<'_>) -> Parsed<LogFormat> {
     }
 }
 
-fn one_of(text: &Written<'_>) -> String {
+pub(super) fn one_of(text: &Written<'_>) -> String {
     format!("`{}` is none of {}", text.text, text.key.takes)
 }
 
