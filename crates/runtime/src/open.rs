@@ -114,6 +114,7 @@ impl Runtime {
         };
         let accounts = AccountPorts {
             accounts: Arc::new(store.clone()),
+            answers: Arc::new(store.clone()),
             passwords: Arc::new(Argon2Hasher::new()),
             randomness: Arc::new(SystemRandomness),
             clock: ports.clock.clone(),

@@ -1,7 +1,7 @@
 //! The stores of Forgehold on `SQLite`: one file next to the vault, no server.
 //!
 //! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, inventory, syncs,
-//! licenses and events.
+//! licenses, events, accounts and kept answers.
 //!
 //! # What it promises
 //!
@@ -18,6 +18,7 @@
 //! and what is a tree is kept as JSON through the private types of `wire`. Rules are not here: a plan says what to write.
 
 mod accounts;
+mod answers;
 mod attempts;
 mod cells;
 mod check;

@@ -72,7 +72,10 @@ mod tests {
                 )
             })
             .collect();
-        insta::assert_snapshot!(listed.join("\n"), @"0001 first tables a0a8886574073df2d688556bfe8e04c5");
+        insta::assert_snapshot!(listed.join("\n"), @r"
+        0001 first tables a0a8886574073df2d688556bfe8e04c5
+        0004 accounts 27c93ad0aa1af1cc139b5198b0bcdde1
+        ");
     }
 
     #[test]

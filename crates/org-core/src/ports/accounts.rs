@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{Clock, IdSource, StoreError};
+use super::{AnswerStore, Clock, IdSource, StoreError};
 use crate::accounts::{ApiToken, PasswordHash, SecretDigest, Session, User, UserName};
 use crate::event::Event;
 use crate::ids::{ApiTokenId, UserId};
@@ -150,6 +150,8 @@ pub trait Randomness: Send + Sync {
 pub struct AccountPorts {
     /// Accounts, sessions and API tokens.
     pub accounts: Arc<dyn AccountStore>,
+    /// Answers that were given to requests with a key of their own.
+    pub answers: Arc<dyn AnswerStore>,
     /// Passwords.
     pub passwords: Arc<dyn PasswordHasher>,
     /// Randomness.

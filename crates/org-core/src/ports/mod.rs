@@ -4,6 +4,7 @@
 //! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
 
 mod accounts;
+mod answers;
 mod environment;
 mod host;
 mod licensing;
@@ -19,6 +20,7 @@ pub use accounts::{
     AccountChange, AccountPorts, AccountStore, Accounts, EndedSessions, PasswordError,
     PasswordHasher, Randomness,
 };
+pub use answers::{AnswerStore, Begun, KeptAnswer, KeyedRequest};
 pub use environment::{Clock, IdSource, Timer};
 pub use host::{
     Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,

@@ -77,6 +77,7 @@
 //!
 //! With the feature `mock` there are mockall mocks in `org_core::ports::mock`, for the rare test in which the call itself is the point.
 
+mod accounts;
 mod bench;
 pub mod build;
 pub mod contract;
@@ -87,6 +88,7 @@ mod memory;
 mod random;
 mod vault;
 
+pub use accounts::{CountedBytes, PlainHasher, account_ports};
 pub use bench::TestBench;
 pub use environment::{FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SequentialIds};
 pub use flaky::{FlakyStore, StoreFault};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use org_core::testing::contract::Stores;
+use org_core::testing::contract::accounts::AccountStores;
 
 use crate::support::{Scratch, open};
 
@@ -25,3 +26,17 @@ async fn fresh() -> Stores {
 }
 
 org_core::store_contract! { run = run, make = fresh().await }
+
+async fn fresh_accounts() -> AccountStores {
+    let scratch = Scratch::new().await;
+    let second = AccountStores::new(&Arc::new(open(&scratch.path()).await));
+    AccountStores::new(&Arc::new(scratch.store.clone()))
+        .with_second(second)
+        .keeping(scratch)
+}
+
+mod accounts {
+    use super::*;
+
+    org_core::account_store_contract! { run = run, make = fresh_accounts().await }
+}
