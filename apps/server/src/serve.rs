@@ -26,19 +26,11 @@ use tower::ServiceExt;
 
 use crate::auth::setup::SetupCode;
 use crate::http::client::Peer;
+use crate::http::limits::{Impatient, Limits};
 use crate::http::place::Place;
 use crate::http::{layered, tls, trace};
 use crate::state::AppState;
-use crate::{api, auth, console, workers};
-
-/// How many connections are open at a time; more wait at the door.
-const CONNECTIONS: usize = 2048;
-
-/// How long the head of a request may take to arrive, and how long a connection may stay open without one.
-const HEAD_TIME: Duration = Duration::from_secs(15);
-
-/// How long a TLS handshake may take.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+use crate::{api, auth, console, webhooks, workers};
 
 /// How much of a head is read, and how many headers it may have.
 const HEAD_LIMIT: usize = 32 * 1024;
@@ -119,6 +111,15 @@ impl std::fmt::Debug for Tls {
 impl Server {
     /// Opens the installation of `config` and listens. Connections wait until [`Server::serve`].
     pub async fn open(config: &Config, stop: Stop) -> Result<Self, ServeError> {
+        Self::open_with(config, Limits::default(), stop).await
+    }
+
+    /// The same with another patience than the usual one.
+    pub async fn open_with(
+        config: &Config,
+        limits: Limits,
+        stop: Stop,
+    ) -> Result<Self, ServeError> {
         let tls = acceptor(&config.server)?;
         let listen = config.server.listen;
         if tls.is_none() && !listen.ip().is_loopback() && config.server.trusted_proxies.is_empty() {
@@ -139,7 +140,7 @@ impl Server {
         };
         let place = Place::new(&config.server, address, tls.is_some());
         Ok(Self {
-            state: AppState::new(runtime, config.clone(), place, setup, stop),
+            state: AppState::new(runtime, config.clone(), (place, limits), setup, stop),
             listener,
             address,
             tls,
@@ -192,7 +193,8 @@ impl Server {
         let drain = state.config().server.drain;
         let router = router(&state);
         let workers = tokio::spawn(workers::follow(state.clone()));
-        let connections = accept(listener, tls, router, state.stop()).await;
+        let limits = *state.limits();
+        let connections = accept(listener, tls, (router, limits), state.stop()).await;
         tracing::info!("stopping: what is under way may end");
         let ending = async {
             let mut connections = connections;
@@ -223,8 +225,9 @@ fn router(state: &AppState) -> Router {
     let guard = middleware::from_fn_with_state(state.clone(), auth::csrf::guard);
     let routes = Router::new()
         .merge(api::health::router())
-        .nest("/api/v1", api::router())
-        .merge(console::router().layer(guard))
+        .merge(webhooks::router())
+        .merge(api::router(state))
+        .merge(console::with_error_pages(console::router().layer(guard)))
         .route_layer(middleware::from_fn(trace::note_route));
     layered(routes, state).with_state(state.clone())
 }
@@ -233,10 +236,10 @@ fn router(state: &AppState) -> Router {
 async fn accept(
     listener: TcpListener,
     tls: Option<Tls>,
-    router: Router,
+    (router, limits): (Router, Limits),
     stop: Stop,
 ) -> JoinSet<()> {
-    let room = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
+    let room = std::sync::Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let mut stopped = stop.clone();
     loop {
@@ -253,7 +256,7 @@ async fn accept(
             Ok((stream, address)) => {
                 let (tls, router, stop) = (tls.clone(), router.clone(), stop.clone());
                 connections.spawn(async move {
-                    connection(stream, address, tls, router, stop).await;
+                    connection(stream, address, tls, (router, limits), stop).await;
                     drop(permit);
                 });
             }
@@ -270,7 +273,7 @@ async fn connection(
     stream: TcpStream,
     address: SocketAddr,
     tls: Option<Tls>,
-    router: Router,
+    (router, limits): (Router, Limits),
     stop: Stop,
 ) {
     // An answer goes out at once; what cannot be set is no reason not to answer.
@@ -280,10 +283,10 @@ async fn connection(
         tls: tls.is_some(),
     };
     match tls {
-        None => answer(stream, peer, router, stop).await,
+        None => answer(stream, peer, (router, limits), stop).await,
         Some(Tls(acceptor)) => {
-            match tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => answer(stream, peer, router, stop).await,
+            match tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => answer(stream, peer, (router, limits), stop).await,
                 Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS came about"),
                 Err(_) => tracing::debug!(%address, "the handshake took too long"),
             }
@@ -291,7 +294,7 @@ async fn connection(
     }
 }
 
-async fn answer<S>(stream: S, peer: Peer, router: Router, stop: Stop)
+async fn answer<S>(stream: S, peer: Peer, (router, limits): (Router, Limits), stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -301,10 +304,10 @@ where
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(limits.head)
         .max_buf_size(HEAD_LIMIT)
         .max_headers(HEADERS_LIMIT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Impatient::new(stream, limits.write)), service);
     let mut connection = pin!(connection);
     let ended = futures_util::future::select(connection.as_mut(), stop.boxed()).await;
     if let futures_util::future::Either::Right(_) = ended {

@@ -7,15 +7,18 @@ use chrono::TimeDelta;
 use org_core::accounts::SessionLifetimes;
 use org_core::accounts::throttle::Throttle;
 use org_core::ports::{AccountPorts, Ports};
+use org_core::sync::hint::Hints;
 use org_core::use_cases::follow::Stop;
 use runtime::Runtime;
 use runtime::config::Config;
 
 use crate::auth::setup::SetupCode;
+use crate::console::Board;
 use crate::feed::Feed;
+use crate::http::limits::Limits;
 use crate::http::place::Place;
+use crate::jobs::Jobs;
 use crate::metrics::Metrics;
-use crate::workers::Jobs;
 
 /// What every handler has at hand. Cloning shares it.
 #[derive(Clone)]
@@ -25,11 +28,14 @@ struct Inner {
     runtime: Runtime,
     config: Config,
     place: Place,
+    limits: Limits,
     throttle: Mutex<Throttle>,
+    hints: Mutex<Hints>,
     setup: SetupCode,
     feed: Feed,
     metrics: Metrics,
     jobs: Jobs,
+    console: Board,
     stop: Stop,
 }
 
@@ -37,17 +43,20 @@ impl AppState {
     pub(crate) fn new(
         runtime: Runtime,
         config: Config,
-        place: Place,
+        (place, limits): (Place, Limits),
         setup: SetupCode,
         stop: Stop,
     ) -> Self {
         Self(Arc::new(Inner {
             feed: Feed::new(runtime.ports().clone(), stop.clone()),
             jobs: Jobs::new(),
+            console: Board::default(),
             runtime,
             config,
             place,
+            limits,
             throttle: Mutex::new(Throttle::new()),
+            hints: Mutex::new(Hints::new()),
             setup,
             metrics: Metrics::new(),
             stop,
@@ -79,9 +88,19 @@ impl AppState {
         &self.0.place
     }
 
+    /// How patient the server is.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// Who failed to sign in.
     pub fn throttle(&self) -> &Mutex<Throttle> {
         &self.0.throttle
+    }
+
+    /// Which organizations are about to be synchronized because their host said that something changed.
+    pub(crate) fn hints(&self) -> &Mutex<Hints> {
+        &self.0.hints
     }
 
     /// The code of the first run.
@@ -90,7 +109,7 @@ impl AppState {
     }
 
     /// What happens, as it happens.
-    pub(crate) fn feed(&self) -> &Feed {
+    pub fn feed(&self) -> &Feed {
         &self.0.feed
     }
 
@@ -101,6 +120,11 @@ impl AppState {
     /// Work that goes on when its request was answered.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// What pages of the console follow.
+    pub(crate) fn console(&self) -> &Board {
+        &self.0.console
     }
 
     /// Comes when the server is told to stop.

@@ -1,20 +1,15 @@
 //! The work inside of the server: what is due is synchronized, what a person asked for goes on when its request was answered, and what is over is
 //! forgotten.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::metrics::Label;
-use org_core::ids::OrganizationId;
 use org_core::organization::Organization;
 use org_core::sync::run::{RunState, SyncRun};
 use org_core::use_cases::follow::SyncAnswer;
-use org_core::use_cases::{Progress, ProgressEvent, UseCaseError, accounts};
+use org_core::use_cases::{Progress, UseCaseError, accounts};
 use runtime::scheduler::{self, Observer};
-use tokio::sync::Mutex as AsyncMutex;
-use tokio::task::JoinSet;
 
 use crate::state::AppState;
 
@@ -50,6 +45,10 @@ async fn sweep(state: &AppState) {
         if let Err(error) = accounts::sweep(state.accounts(), state.session_lifetimes()).await {
             tracing::warn!(%error, "sessions that are over cannot be forgotten");
         }
+        let now = state.ports().clock.now();
+        if let Err(error) = state.accounts().answers.forget_answers(now).await {
+            tracing::warn!(%error, "answers that are over cannot be forgotten");
+        }
     }
 }
 
@@ -59,7 +58,7 @@ struct Watcher(AppState);
 impl Observer for Watcher {
     fn started(&self, organization: &Organization) -> Arc<dyn Progress> {
         tracing::info!(organization = %organization.name, "sync started");
-        self.0.jobs().reporter(&self.0, organization.id)
+        self.0.jobs().reporter(&self.0, organization.id, None)
     }
 
     fn ended(&self, organization: &Organization, answer: &Result<SyncAnswer, UseCaseError>) {
@@ -99,80 +98,4 @@ pub(crate) fn ended(state: &AppState, organization: &Organization, run: &SyncRun
         seen = run.counts.seen,
         "sync ended"
     );
-}
-
-/// Work that goes on when its request was answered, and how far each sync of this program has come.
-pub struct Jobs {
-    running: AsyncMutex<JoinSet<()>>,
-    progress: Mutex<HashMap<OrganizationId, ProgressEvent>>,
-}
-
-impl Jobs {
-    pub(crate) fn new() -> Self {
-        Self {
-            running: AsyncMutex::new(JoinSet::new()),
-            progress: Mutex::new(HashMap::new()),
-        }
-    }
-
-    /// Has a piece of work done. The server waits for it when it stops.
-    pub async fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let mut running = self.running.lock().await;
-        // What has ended is taken out, so that the set does not grow for ever.
-        while running.try_join_next().is_some() {}
-        running.spawn(work);
-    }
-
-    /// How far the sync of an organization has come, if this program is at it.
-    pub fn progress(&self, organization: OrganizationId) -> Option<ProgressEvent> {
-        self.lock().get(&organization).cloned()
-    }
-
-    /// Takes how far the sync of an organization has come.
-    pub(crate) fn reporter(
-        &self,
-        state: &AppState,
-        organization: OrganizationId,
-    ) -> Arc<dyn Progress> {
-        Arc::new(Reporter {
-            state: state.clone(),
-            organization,
-        })
-    }
-
-    /// The sync of an organization has ended.
-    pub(crate) fn quiet(&self, organization: OrganizationId) {
-        self.lock().remove(&organization);
-    }
-
-    async fn finish(&self) {
-        let mut running = self.running.lock().await;
-        while running.join_next().await.is_some() {}
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<OrganizationId, ProgressEvent>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for Jobs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Jobs").finish_non_exhaustive()
-    }
-}
-
-struct Reporter {
-    state: AppState,
-    organization: OrganizationId,
-}
-
-impl Progress for Reporter {
-    fn report(&self, event: ProgressEvent) {
-        if let ProgressEvent::Waiting(_) = &event {
-            self.state
-                .metrics()
-                .count("forgehold_host_waits_total", Vec::new(), 1);
-        }
-        self.state.jobs().lock().insert(self.organization, event);
-    }
 }

@@ -95,6 +95,15 @@ impl Problem {
         self
     }
 
+    /// The answer of a page in place of this one, with the headers that belong to it, such as how long to wait.
+    #[must_use]
+    pub fn onto(&self, mut response: Response) -> Response {
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response
+    }
+
     /// A request that makes no sense, with the one value that does not.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();

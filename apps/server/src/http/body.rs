@@ -3,10 +3,8 @@
 //! Everything that is sent to us is small: forms, JSON, notices of a host. So no handler ever waits for a client that dawdles, and no client holds
 //! more memory than the limit.
 
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
@@ -14,15 +12,13 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::api::problem::Problem;
+use crate::state::AppState;
 
 /// The largest body. The largest form is a policy of some thousand rules; a notice of a host may be about 25 KB.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
-/// How long a body may take to arrive, however it dribbles.
-pub const BODY_TIME: Duration = Duration::from_secs(20);
-
 /// Reads the body, and passes the request on with all of it at hand.
-pub async fn bounded(request: Request, next: Next) -> Response {
+pub async fn bounded(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let length = parts
         .headers
@@ -32,7 +28,11 @@ pub async fn bounded(request: Request, next: Next) -> Response {
     if length.is_some_and(|length| length > BODY_LIMIT as u64) {
         return too_large();
     }
-    let read = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await;
+    let read = tokio::time::timeout(
+        state.limits().body,
+        Limited::new(body, BODY_LIMIT).collect(),
+    )
+    .await;
     let bytes: Bytes = match read {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),

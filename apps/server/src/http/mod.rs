@@ -6,6 +6,7 @@
 pub mod body;
 pub mod client;
 pub mod headers;
+pub mod limits;
 pub mod place;
 pub mod tls;
 pub mod trace;
@@ -18,9 +19,9 @@ use crate::state::AppState;
 /// Puts the layers around a router.
 pub fn layered(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router
-        .layer(middleware::from_fn(headers::secure))
-        .layer(middleware::from_fn(body::bounded))
+        .layer(middleware::from_fn_with_state(state.clone(), body::bounded))
         .layer(middleware::from_fn_with_state(state.clone(), place::check))
+        .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             client::identify,

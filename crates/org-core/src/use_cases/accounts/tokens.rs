@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{AccountError, AccountField, AccountMistake, Caller, event};
+use super::{AccountError, AccountField, AccountMistake, Caller, Via, event};
 use crate::accounts::{ApiToken, Level, SecretToken, TokenName, User};
 use crate::ids::ApiTokenId;
 use crate::ports::AccountPorts;
@@ -56,6 +56,16 @@ pub async fn issue_token(
     };
     caller.require(scope)?;
     let now = ports.clock.now();
+    let expires_at = draft
+        .expires_in_days
+        .map(|days| now + TimeDelta::days(days.into()));
+    if let Via::Token(shown) = &caller.via
+        && let Some(end) = shown.expires_at
+        && expires_at.is_none_or(|wanted| wanted > end)
+    {
+        let message = "a token that is made with another one ends no later than that one";
+        return Err(AccountError::at(AccountField::Expiry, message));
+    }
     let secret = SecretToken::api(&ports.randomness.bytes());
     let token = ApiToken {
         id: ApiTokenId::from_uuid(ports.ids.next_id()),
@@ -64,9 +74,7 @@ pub async fn issue_token(
         scope,
         digest: secret.digest,
         created_at: now,
-        expires_at: draft
-            .expires_in_days
-            .map(|days| now + TimeDelta::days(days.into())),
+        expires_at,
         last_used_at: None,
     };
     let issued = event(now, &caller.actor(), &caller.user.name, "api_token.issued")

@@ -331,6 +331,16 @@ fn a_token_allows_the_lesser_of_its_scope_and_its_owner() {
         program.actor(),
         Actor::Person("bob (API token ci)".to_owned())
     );
+    let longer = TokenDraft {
+        name: "longer".to_owned(),
+        scope: "read".to_owned(),
+        expires_in_days: Some(31),
+    };
+    let longer = block_on(issue_token(&house.ports, &program, &longer)).expect_err("refused");
+    assert_eq!(
+        longer.to_string(),
+        "expires_in_days: a token that is made with another one ends no later than that one"
+    );
     block_on(change_role(&house.ports, bob.id, "viewer", &root())).expect("another");
     let program = house.program(&issued.secret.shown).expect("it works");
     assert_eq!(program.level, Level::Read);
