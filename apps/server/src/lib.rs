@@ -9,6 +9,7 @@ pub mod console;
 pub mod feed;
 pub mod http;
 pub mod jobs;
+pub mod manage;
 mod metrics;
 mod serve;
 mod state;

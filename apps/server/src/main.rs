@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser};
 use runtime::config::{Config, ConfigSources};
+use server::manage::{self, Command};
 
 /// Serve the web console and the JSON API of Forgehold, and synchronize what is due
 #[derive(Debug, Parser)]
@@ -21,6 +22,9 @@ struct Args {
     /// Log more to standard error; repeat for even more
     #[arg(long, short, action = ArgAction::Count)]
     verbose: u8,
+
+    #[command(subcommand)]
+    command: Option<Command>,
 }
 
 /// The code of a program that was started wrong.
@@ -47,12 +51,19 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error, 1),
     };
-    let code = match runtime.block_on(server::run(&config)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error, 1),
+    let code = match args.command {
+        None => ended(runtime.block_on(server::run(&config))),
+        Some(command) => ended(runtime.block_on(manage::run(command, &config))),
     };
     runtime.shutdown_background();
     code
+}
+
+fn ended<E: std::error::Error + 'static>(done: Result<(), E>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
 }
 
 #[expect(

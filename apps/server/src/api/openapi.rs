@@ -60,13 +60,14 @@ pub(crate) fn finish(mut document: OpenApi) -> OpenApi {
         .description("why it was not done")
         .content(problem::MEDIA_TYPE, content)
         .build();
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            operation.operation_id = Some(id(method, path));
             let responses = &mut operation.responses.responses;
             for status in ["4XX", "5XX"] {
                 responses.insert(status.to_owned(), problem.clone().into());
             }
-            // The first line of the comment is what it does; the rest stands in the description, without that line again.
+            // An empty description says nothing.
             if operation.description.as_deref() == Some("") {
                 operation.description = None;
             }
@@ -75,14 +76,24 @@ pub(crate) fn finish(mut document: OpenApi) -> OpenApi {
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// The name of an operation, made of its method and its path: the names of the functions are not unique.
+fn id(method: &str, path: &str) -> String {
+    let parts = path.trim_start_matches("/api/v1/").split('/');
+    let parts = parts.map(|part| part.replace('{', "by_").replace('}', ""));
+    std::iter::once(method.to_owned())
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join("_")
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("delete", &mut item.delete),
+        ("patch", &mut item.patch),
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }

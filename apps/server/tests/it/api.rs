@@ -22,6 +22,13 @@ async fn the_document_is_up_to_date() {
     let document: Value = serde_json::from_str(&document).expect("JSON");
     assert_eq!(served.body, document);
     assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|path| path.as_object().expect("operations").values());
+    let ids: Vec<&str> = operations
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    let unique: std::collections::BTreeSet<&str> = ids.iter().copied().collect();
+    assert!(unique.len() == ids.len() && ids.len() > 40, "{ids:?}");
 }
 
 #[tokio::test]

@@ -118,6 +118,59 @@ async fn it_says_where_it_is_answers_and_ends_in_order() {
     assert_eq!(again.end().0, Some(0));
 }
 
+#[tokio::test]
+async fn accounts_are_set_up_and_rescued_at_the_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manage = |args: &[&str], input: &str| {
+        let password = folder.path().join("input");
+        std::fs::write(&password, input).expect("written");
+        let output = command(folder.path(), &[])
+            .args(args)
+            .stdin(std::fs::File::open(&password).expect("it is there"))
+            .output()
+            .expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let short = manage(&["add-administrator", "ada"], "short");
+    assert_eq!(short.0, Some(1));
+    assert!(
+        short.2.contains("the password has 5 characters"),
+        "{}",
+        short.2
+    );
+    let password = "correct horse battery staple";
+    assert_eq!(manage(&["add-administrator", "ada"], password).0, Some(0));
+    let reset = manage(&["reset-password", "ada"], "another password of words");
+    assert_eq!(reset.0, Some(0), "{}", reset.2);
+    let nobody = manage(&["issue-token", "eve"], "");
+    assert!(nobody.2.contains("there is no user `eve`"), "{}", nobody.2);
+    let (code, token, _) = manage(
+        &["issue-token", "ada", "--scope", "admin", "--days", "1"],
+        "",
+    );
+    assert_eq!(code, Some(0));
+    let mut program = Program::start(folder.path(), &[]);
+    let line = program.line();
+    let base = line.split("reached at ").nth(1).expect("an address").trim();
+    let me = client().get(format!("{base}api/v1/me")).bearer_auth(token);
+    let me = me
+        .send()
+        .await
+        .expect("it answers")
+        .text()
+        .await
+        .expect("text");
+    assert!(
+        me.contains("\"name\":\"ada\"") && me.contains("\"level\":\"admin\""),
+        "{me}"
+    );
+}
+
 #[test]
 fn what_is_wrong_with_the_configuration_is_told_at_once() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -43,6 +43,7 @@ pub enum Begun {
 }
 
 /// Remembers answers for a while.
+#[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AnswerStore: Send + Sync {
     /// Looks a request up, and notes that it is being done if it is new. What expired before `now` is as if it never was. Of several callers at once

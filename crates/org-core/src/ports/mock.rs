@@ -22,12 +22,17 @@
 
 // The mocks of these ports are written out: `automock` cannot read a lifetime that is left out inside another type.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mockall::mock;
 
+pub use self::accounts::{MockAccountStore, MockPasswordHasher};
+pub use super::accounts::MockRandomness;
+pub use super::answers::MockAnswerStore;
 pub use super::environment::{MockClock, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};
 pub use super::licensing::MockEntitlements;

@@ -123,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::event::Actor;
+    use crate::organization::GroupProtection;
     use crate::testing::{TestBench, World, build};
     use crate::use_cases::manage::{SettingsPatch, edit, pause, resume};
 
@@ -150,13 +151,16 @@ mod tests {
             .expect("it was added");
 
         let (guarded, expecting_one) = expecting(ports, &seen);
-        let edited = block_on(edit(&guarded, seen.clone(), &named("Apex"), &jane));
-        assert_eq!(edited.expect("still that version").name.as_str(), "Apex");
+        let patch = SettingsPatch {
+            protect_groups: Some(GroupProtection::On),
+            ..SettingsPatch::default()
+        };
+        block_on(edit(&guarded, seen.clone(), &patch, &jane)).expect("still that version");
         assert!(!expecting_one.failed());
 
         // Somebody was faster: both a change on what was seen and one that reads again are refused.
         let (guarded, expecting_two) = expecting(ports, &seen);
-        assert!(block_on(edit(&guarded, seen.clone(), &named("Acme"), &jane)).is_err());
+        assert!(block_on(edit(&guarded, seen.clone(), &named("Other"), &jane)).is_err());
         assert!(expecting_two.failed());
         let (guarded, expecting_three) = expecting(ports, &seen);
         assert!(block_on(pause(&guarded, seen.clone(), &jane)).is_err());
@@ -167,7 +171,7 @@ mod tests {
             .expect("it is there");
         assert_eq!(
             (now.name.as_str(), now.status.as_str()),
-            ("Apex", "connected")
+            ("Acme", "connected")
         );
         let (guarded, expecting_four) = expecting(ports, &now);
         let paused = block_on(pause(&guarded, now, &jane)).expect("still that version");

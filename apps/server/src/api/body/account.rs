@@ -117,7 +117,7 @@ impl From<&Caller> for Me {
             level: caller.level.to_string(),
             token: match &caller.via {
                 Via::Token(token) => Some(ApiToken::new(token, &caller.user)),
-                Via::Session(_) => None,
+                Via::Session(_) | Via::Machine => None,
             },
         }
     }

@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod check;
 pub mod event;
 pub mod group;
+pub mod hidden;
 pub mod job;
 pub mod license;
 pub mod organization;

@@ -9,7 +9,7 @@ use org_core::use_cases::reconnect::{BlindReconnect, ReconnectDraft};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::api::extract::Hidden;
+use super::hidden::Hidden;
 use crate::api::problem::Problem;
 
 /// Where an access token comes from: a secret of the password manager, or the token itself.

@@ -39,6 +39,8 @@ pub enum Via {
     Session(Session),
     /// As a program, by an API token.
     Token(ApiToken),
+    /// At the machine of the installation, where whoever runs the program is believed.
+    Machine,
 }
 
 impl Caller {
@@ -46,6 +48,7 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         Actor::Person(match &self.via {
             Via::Session(_) => self.user.name.to_string(),
+            Via::Machine => format!("{} (at the machine)", self.user.name),
             Via::Token(token) => format!("{} (API token {})", self.user.name, token.name),
         })
     }

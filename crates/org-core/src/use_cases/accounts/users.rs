@@ -218,7 +218,7 @@ pub async fn change_own_password(
     }
     let sessions = match &caller.via {
         Via::Session(session) => EndedSessions::AllBut(session.digest),
-        Via::Token(_) => EndedSessions::All,
+        Via::Token(_) | Via::Machine => EndedSessions::All,
     };
     put_password(ports, &caller.user, new, sessions, &caller.actor()).await
 }
