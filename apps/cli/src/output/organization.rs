@@ -1,17 +1,20 @@
 //! Organizations.
 
+use std::borrow::Cow;
+
+use org_core::draft::SettingsDraft;
 use org_core::inventory::Presence;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
 use org_core::token::{CapabilityTable, Grant};
 use org_core::use_cases::overview::Overview;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sync::SyncRun;
 use super::{Describe, Row, Text, time};
 
 /// An organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Organization {
     /// Its identity, for ever.
@@ -43,7 +46,7 @@ pub(crate) struct Organization {
 }
 
 /// An account at the host.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Account {
     /// The host's id.
@@ -71,11 +74,11 @@ impl std::fmt::Display for Account {
 }
 
 /// How an organization authenticates.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Authentication {
     /// `access_token`.
-    method: &'static str,
+    method: Cow<'static, str>,
     /// The id of the secret that holds the token.
     secret: Option<String>,
     /// What the host says of the token.
@@ -83,7 +86,7 @@ pub(crate) struct Authentication {
 }
 
 /// What the host says of an access token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Token {
     /// The name that it has at the host.
@@ -120,15 +123,15 @@ impl Token {
 }
 
 /// A row of the permissions table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Permission {
     /// `list`, `clone`, `read_metadata`, `restore_code`, `restore_metadata` or `manage_webhooks`.
-    capability: &'static str,
+    capability: Cow<'static, str>,
     /// The same for people.
-    title: &'static str,
+    title: Cow<'static, str>,
     /// `yes`, `no`, or `unknown` where the host does not say.
-    granted: &'static str,
+    granted: Cow<'static, str>,
     /// Scopes of which any one would do, the least powerful first; empty unless it is not granted.
     any_of: Vec<String>,
     /// In words.
@@ -144,9 +147,9 @@ pub(crate) fn permissions(table: &CapabilityTable) -> Vec<Permission> {
             Grant::Unknown { .. } => ("unknown", Vec::new()),
         };
         Permission {
-            capability: capability.as_str(),
-            title: capability.title(),
-            granted,
+            capability: Cow::Borrowed(capability.as_str()),
+            title: Cow::Borrowed(capability.title()),
+            granted: Cow::Borrowed(granted),
             any_of,
             detail: grant.to_string(),
         }
@@ -158,12 +161,12 @@ impl Row for Permission {
     const HEADER: &'static [&'static str] = &["Permission", "Granted"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.title.to_owned(), self.detail.clone()]
+        vec![self.title.to_string(), self.detail.clone()]
     }
 }
 
 /// What a person chose for an organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Settings"))]
 pub(crate) struct SettingsBody {
     /// The chosen groups; null means all groups.
@@ -180,8 +183,6 @@ pub(crate) struct SettingsBody {
     schedule: super::schedule::Schedule,
     /// The default device.
     device: String,
-    #[serde(skip)]
-    scope: String,
 }
 
 impl From<&Settings> for SettingsBody {
@@ -197,14 +198,31 @@ impl From<&Settings> for SettingsBody {
             license_existing: settings.license_existing.to_string(),
             schedule: (&settings.schedule).into(),
             device: device(settings.default_device),
-            scope: settings.scope.to_string(),
         }
     }
 }
 
 impl SettingsBody {
+    /// What is covered, in words.
+    fn scope(&self) -> String {
+        let draft = SettingsDraft {
+            groups: self.groups.clone().unwrap_or_default(),
+            personal: Some(if self.personal {
+                PersonalNamespace::Included
+            } else {
+                PersonalNamespace::Excluded
+            }),
+            ..SettingsDraft::default()
+        };
+        // Groups that this version cannot read are told as they are.
+        let groups = || self.groups.clone().unwrap_or_default().join(", ");
+        draft
+            .parse_scope()
+            .map_or_else(|_| groups(), |scope| scope.to_string())
+    }
+
     pub(crate) fn describe(&self, text: &mut Text) {
-        text.field("Covers", &self.scope);
+        text.field("Covers", self.scope());
         text.field("Protect groups", on_off(self.protect_groups));
         text.field(
             "Automatically add new repositories",
@@ -232,17 +250,17 @@ fn on_off(on: bool) -> &'static str {
 }
 
 /// How an organization is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub(crate) struct StatusBody {
     /// `connected`, `action_required`, `paused` or `removed`.
-    state: &'static str,
+    state: Cow<'static, str>,
     /// With `action_required`: the word for what is wrong, such as `token_expired`.
     reason: Option<String>,
     /// The same in words.
     detail: Option<String>,
     /// What to do next.
-    next_step: Option<&'static str>,
+    next_step: Option<Cow<'static, str>>,
     /// With `removed`: when.
     since: Option<String>,
 }
@@ -250,7 +268,7 @@ pub(crate) struct StatusBody {
 impl From<&Status> for StatusBody {
     fn from(status: &Status) -> Self {
         let mut body = Self {
-            state: status.as_str(),
+            state: Cow::Borrowed(status.as_str()),
             reason: None,
             detail: None,
             next_step: None,
@@ -261,7 +279,7 @@ impl From<&Status> for StatusBody {
                 let word = reason.to_string();
                 body.reason = word.split(':').next().map(str::to_owned);
                 body.detail = Some(reason.explain());
-                body.next_step = Some(reason.next_step());
+                body.next_step = Some(Cow::Borrowed(reason.next_step()));
             }
             Status::Removed { at } => body.since = Some(time::stamp(*at)),
             Status::Connected | Status::Paused => {}
@@ -274,13 +292,13 @@ impl StatusBody {
     fn short(&self) -> String {
         match &self.reason {
             Some(reason) => format!("{} ({reason})", self.state),
-            None => self.state.to_owned(),
+            None => self.state.to_string(),
         }
     }
 }
 
 /// How many groups and repositories an organization has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(
     test,
     derive(schemars::JsonSchema),
@@ -333,7 +351,7 @@ impl From<&Overview> for Organization {
 
 fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
     Authentication {
-        method: auth.as_str(),
+        method: Cow::Borrowed(auth.as_str()),
         secret: Some(auth.secret().to_string()),
         token: Token::new(auth.token(), days_left),
     }
@@ -373,7 +391,7 @@ impl Describe for Organization {
         if let Some(detail) = &self.status.detail {
             text.field("Reason", detail);
         }
-        if let Some(step) = self.status.next_step {
+        if let Some(step) = &self.status.next_step {
             text.field("Next step", step);
         }
         text.field("Token", &self.authentication.token.name);
@@ -394,7 +412,7 @@ impl Describe for Organization {
 }
 
 /// What connecting or reconnecting came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Connected {
     /// The organization as it is after its first sync.
@@ -423,7 +441,7 @@ impl Describe for Connected {
 }
 
 /// What removing an organization did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Removal {
     /// The name that it had.

@@ -1,13 +1,15 @@
 //! Secrets, without their values.
 
+use std::borrow::Cow;
+
 use org_core::secret::{SecretFacts, SecretOwner};
 use org_core::use_cases::secrets::SecretRow;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text, time};
 
 /// A secret of the password manager. Its value never comes out again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Secret {
     /// Its id.
@@ -17,7 +19,7 @@ pub(crate) struct Secret {
     /// Its newest version, counted from 1.
     version: u32,
     /// `person`, `attempt` or `organization`: who decides when it is deleted.
-    owner: &'static str,
+    owner: Cow<'static, str>,
     /// The names of the organizations that authenticate with it.
     used_by: Vec<String>,
     /// When it was made.
@@ -41,11 +43,11 @@ impl From<&SecretFacts> for Secret {
             id: facts.reference.to_string(),
             name: facts.name.to_string(),
             version: facts.version.0,
-            owner: match facts.owner {
+            owner: Cow::Borrowed(match facts.owner {
                 SecretOwner::Person => "person",
                 SecretOwner::Attempt(_) => "attempt",
                 SecretOwner::Organization(_) => "organization",
-            },
+            }),
             used_by: Vec::new(),
             created_at: time::stamp(facts.created_at),
             updated_at: time::stamp(facts.updated_at),
@@ -60,7 +62,7 @@ impl Row for Secret {
         vec![
             self.name.clone(),
             self.version.to_string(),
-            self.owner.to_owned(),
+            self.owner.to_string(),
             self.used_by.join(", "),
             self.updated_at.clone(),
         ]
@@ -72,7 +74,7 @@ impl Describe for Secret {
         text.field("Name", &self.name);
         text.field("Id", &self.id);
         text.field("Version", self.version);
-        text.field("Owner", self.owner);
+        text.field("Owner", &self.owner);
         let users = if self.used_by.is_empty() {
             "nothing".to_owned()
         } else {

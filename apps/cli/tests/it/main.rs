@@ -9,6 +9,7 @@ mod lists;
 mod place;
 mod reference;
 mod secrets;
+mod served;
 mod shell;
 mod sim;
 mod terminal;

@@ -12,37 +12,40 @@ use crate::prompt;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 
     /// Confirm with the name of the organization, instead of being asked for it
     #[arg(long, value_name = "NAME")]
-    confirm: Option<String>,
+    pub(crate) confirm: Option<String>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let organization = args.target.find(&session).await?;
-    let typed = match args.confirm {
-        Some(typed) => typed,
-        None if prompt::is_possible() => {
-            let question = format!(
-                "Removing `{}` frees its licenses and deletes its secrets. Type its name to confirm:",
-                organization.name
-            );
-            prompt::text(&question, "", "", |_| Ok(()))?
-        }
-        None => {
-            return Err(CliError::unconfirmed(
-                format_args!(
-                    "removing `{}` frees its licenses and deletes its secrets",
-                    organization.name
-                ),
-                "repeat with --confirm and its name",
-            )
-            .into());
-        }
-    };
+    let typed = confirmed(organization.name.as_str(), args.confirm)?;
     let removal = manage::remove(session.ports(), organization, &typed, &session.actor).await?;
     app.output.one(&Removal::from(&removal))?;
     Ok(Exit::Ok)
+}
+
+/// The name that a person types to confirm, or gave with the command.
+pub(crate) fn confirmed(name: &str, given: Option<String>) -> Result<String> {
+    match given {
+        Some(typed) => Ok(typed),
+        None if prompt::is_possible() => {
+            let question = format!(
+                "Removing `{}` frees its licenses and deletes its secrets. Type its name to confirm:",
+                name
+            );
+            prompt::text(&question, "", "", |_| Ok(()))
+        }
+        None => Err(CliError::unconfirmed(
+            format_args!(
+                "removing `{}` frees its licenses and deletes its secrets",
+                name
+            ),
+            "repeat with --confirm and its name",
+        )
+        .into()),
+    }
 }
