@@ -2,7 +2,6 @@
 //!
 //! A test waits for what must come, with a deadline, and never for a while.
 
-mod access;
 mod browser;
 mod connect;
 mod driver;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use org_core::event::Subject;
 use org_core::ids::RepositoryId;
@@ -158,6 +158,7 @@ pub(super) async fn page(
     CurrentUser(caller): CurrentUser,
     Named(organization): Named,
     Query(search): Query<Search>,
+    headers: HeaderMap,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
     let filter = search.filter(&organization);
@@ -169,7 +170,8 @@ pub(super) async fn page(
         .await?;
     let counts = state.ports().inventory.counts(organization.id).await?;
     let own = urls::organization_part(organization.id, "repositories");
-    Ok(render(&RepositoriesPage {
+    let shown = format!("{own}?{}", search.query(after.unwrap_or_default()));
+    let mut response = render(&RepositoriesPage {
         frame: frame(&organization, &caller, &csrf),
         head: Head::new(&organization, Tab::Repositories),
         form: search.form(),
@@ -180,7 +182,14 @@ pub(super) async fn page(
         next: page
             .next
             .map(|next| format!("{own}?{}", search.query(&next))),
-    }))
+    });
+    // The address says what is shown, so that it can be kept and passed on.
+    if headers.contains_key("hx-request")
+        && let Ok(shown) = HeaderValue::from_str(&shown)
+    {
+        response.headers_mut().insert("hx-replace-url", shown);
+    }
+    Ok(response)
 }
 
 /// One group, at its depth in the tree.
