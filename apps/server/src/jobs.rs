@@ -143,15 +143,15 @@ impl Job {
         match outcome {
             None => {}
             Some(Outcome::Failed(problem)) => {
-                body.state = "failed".to_owned();
+                "failed".clone_into(&mut body.state);
                 body.problem = Some(*problem.body);
             }
             Some(Outcome::Stands(id)) => {
-                body.state = "done".to_owned();
+                "done".clone_into(&mut body.state);
                 body.organization = Some(id.to_string());
             }
             Some(Outcome::Synced(runs)) => {
-                body.state = "done".to_owned();
+                "done".clone_into(&mut body.state);
                 let run = |run| SyncRunBody::new(run, &self.name);
                 body.syncs = runs.iter().map(run).collect();
             }
@@ -328,6 +328,10 @@ impl Jobs {
     }
 
     /// Takes how far the sync of an organization has come.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever reports asks the jobs for it, which have what is reported"
+    )]
     pub(crate) fn reporter(
         &self,
         state: &AppState,
@@ -388,6 +392,11 @@ async fn synced(
         Ok(runs) => {
             for run in &runs {
                 workers::ended(&state, &organization, run);
+            }
+            if let Some(last) = runs.last()
+                && let Err(error) = runtime::sync::due_again(state.ports(), last).await
+            {
+                tracing::warn!(%error, "what was cut off waits for its next time");
             }
             Outcome::Synced(runs)
         }

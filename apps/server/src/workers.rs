@@ -1,12 +1,12 @@
 //! The work inside of the server: what is due is synchronized, what a person asked for goes on when its request was answered, and what is over is
 //! forgotten.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::metrics::Label;
 use org_core::organization::Organization;
-use org_core::sync::run::{RunState, SyncRun};
+use org_core::sync::run::{RunOutcome, RunState, SyncRun};
 use org_core::use_cases::follow::SyncAnswer;
 use org_core::use_cases::{Progress, UseCaseError, accounts};
 use runtime::scheduler::{self, Observer};
@@ -19,7 +19,10 @@ const SWEEP: Duration = Duration::from_mins(10);
 /// Runs until the server is told to stop; syncs under way are stopped with it and waited for.
 pub(crate) async fn follow(state: AppState) {
     let runtime = state.runtime().clone();
-    let observer = Watcher(state.clone());
+    let observer = Watcher {
+        state: state.clone(),
+        cut_off: Mutex::new(Vec::new()),
+    };
     let sweeping = sweep(&state);
     let feed = state.feed().follow();
     let options = runtime.sync_options();
@@ -31,6 +34,12 @@ pub(crate) async fn follow(state: AppState) {
         &observer,
     );
     tokio::join!(scheduled, sweeping, feed);
+    let cut_off = std::mem::take(&mut *observer.cut_off());
+    for run in &cut_off {
+        if let Err(error) = runtime::sync::due_again(runtime.ports(), run).await {
+            tracing::warn!(%error, "what was cut off waits for its next time");
+        }
+    }
     state.jobs().finish().await;
 }
 
@@ -52,24 +61,40 @@ async fn sweep(state: &AppState) {
     }
 }
 
-/// Counts and logs what the loop does.
-struct Watcher(AppState);
+/// Counts and logs what the loop does, and remembers what the end of the program cuts off: the next start makes up for it.
+struct Watcher {
+    state: AppState,
+    cut_off: Mutex<Vec<SyncRun>>,
+}
+
+impl Watcher {
+    fn cut_off(&self) -> MutexGuard<'_, Vec<SyncRun>> {
+        self.cut_off.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Observer for Watcher {
     fn started(&self, organization: &Organization) -> Arc<dyn Progress> {
         tracing::info!(organization = %organization.name, "sync started");
-        self.0.jobs().reporter(&self.0, organization.id, None)
+        self.state
+            .jobs()
+            .reporter(&self.state, organization.id, None)
     }
 
     fn ended(&self, organization: &Organization, answer: &Result<SyncAnswer, UseCaseError>) {
-        self.0.jobs().quiet(organization.id);
+        self.state.jobs().quiet(organization.id);
         match answer {
-            Ok(SyncAnswer::Ran { run, .. }) => ended(&self.0, organization, run),
+            Ok(SyncAnswer::Ran { run, .. }) => {
+                ended(&self.state, organization, run);
+                if run.outcome() == Some(&RunOutcome::Canceled) {
+                    self.cut_off().push(run.clone());
+                }
+            }
             Ok(SyncAnswer::Busy { .. }) => {
                 tracing::info!(organization = %organization.name, "another program is at it");
             }
             Err(error) => {
-                tracing::warn!(organization = %organization.name, %error, "sync could not be started")
+                tracing::warn!(organization = %organization.name, %error, "sync could not be started");
             }
         }
     }

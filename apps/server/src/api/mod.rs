@@ -50,7 +50,7 @@ fn operations() -> (Router<AppState>, OpenApi) {
     (router, openapi::finish(document))
 }
 
-/// The OpenAPI document.
+/// The description of the API, as `OpenAPI` has it.
 pub fn document() -> OpenApi {
     operations().1
 }

@@ -56,12 +56,11 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
         .read(state.place(), request.headers())
         .or_else(|| Cookie::Visitor.read(state.place(), request.headers()));
     if is_safe(request.method()) {
-        let (cookie, fresh) = match shown {
-            Some(cookie) => (cookie, None),
-            None => {
-                let visitor = SecretToken::session(&state.accounts().randomness.bytes()).shown;
-                (visitor.clone(), Some(visitor))
-            }
+        let (cookie, fresh) = if let Some(cookie) = shown {
+            (cookie, None)
+        } else {
+            let visitor = SecretToken::session(&state.accounts().randomness.bytes()).shown;
+            (visitor.clone(), Some(visitor))
         };
         request.extensions_mut().insert(Csrf::of(&cookie));
         let mut response = next.run(request).await;

@@ -36,18 +36,17 @@ impl Place {
             Url::parse(&text).unwrap_or_else(|_| localhost(scheme, port))
         });
         let mut hosts = config.allowed_hosts.clone();
-        match &config.public_url {
-            Some(url) => hosts.extend(authorities(url)),
-            None => {
-                for name in ["localhost", "127.0.0.1", "[::1]"] {
-                    hosts.push(format!("{name}:{port}"));
-                    if port == 80 || port == 443 {
-                        hosts.push(name.to_owned());
-                    }
+        if let Some(url) = &config.public_url {
+            hosts.extend(authorities(url));
+        } else {
+            for name in ["localhost", "127.0.0.1", "[::1]"] {
+                hosts.push(format!("{name}:{port}"));
+                if port == 80 || port == 443 {
+                    hosts.push(name.to_owned());
                 }
-                if !bound.ip().is_unspecified() && !bound.ip().is_loopback() {
-                    hosts.extend(authorities(&base));
-                }
+            }
+            if !bound.ip().is_unspecified() && !bound.ip().is_loopback() {
+                hosts.extend(authorities(&base));
             }
         }
         Self { base, hosts }
@@ -77,13 +76,11 @@ fn localhost(scheme: &str, port: u16) -> Url {
 /// How browsers write the host of an address: without the usual port, or with any other.
 fn authorities(url: &Url) -> Vec<String> {
     let host = url.host_str().unwrap_or_default().to_lowercase();
-    match url.port() {
-        Some(port) => vec![format!("{host}:{port}")],
-        None => {
-            let usual = url.port_or_known_default().unwrap_or(443);
-            vec![format!("{host}:{usual}"), host]
-        }
+    if let Some(port) = url.port() {
+        return vec![format!("{host}:{port}")];
     }
+    let usual = url.port_or_known_default().unwrap_or(443);
+    vec![format!("{host}:{usual}"), host]
 }
 
 /// What answers under any name: probes ask by address.

@@ -1,5 +1,6 @@
 //! Organizations, repositories, licenses and secrets over the API.
 
+use gitlab_sim::{Fault, FaultKind};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -506,4 +507,26 @@ async fn hosts_are_probed_and_devices_listed() {
         "{}",
         preview.text
     );
+}
+
+#[tokio::test]
+async fn a_sync_that_a_stop_cuts_off_is_made_up_for_at_the_next_start() {
+    let (mut house, sim) = (House::new().await, simulator(300).await);
+    house.connect(&sim, json!({})).await;
+    let held_back = sim.fault(Fault::new(FaultKind::Hang));
+    let begun = house
+        .send(Method::POST, "/organizations/Acme/sync?wait=0", json!({}))
+        .await;
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.text);
+    while sim.hits(held_back) == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.stop().await;
+    sim.clear_faults();
+    let house = house.again().await;
+    let mut states = Vec::new();
+    while states.first().is_none_or(|state| state != "complete") {
+        states = house.get("/syncs?limit=2").await.all("state");
+    }
+    assert_eq!(states, ["complete", "canceled"]);
 }

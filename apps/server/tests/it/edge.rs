@@ -140,15 +140,14 @@ async fn who_dawdles_is_cut_off() {
 #[tokio::test]
 async fn nonsense_is_answered_or_closed_and_never_ends_the_server() {
     let house = hasty().await;
-    let many: String = (0..100)
-        .map(|number| format!("x-{number}: y\r\n"))
-        .collect();
+    let many: Vec<String> = (0..100).map(|number| format!("x-{number}: y")).collect();
+    let many = many.join("\r\n");
     let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000));
     for bytes in [
         "\x16\x03\x01 this is TLS",
         "GET / HTTP/9.9\r\n\r\n",
         "FETCH\r\n\r\n",
-        &format!("GET / HTTP/1.1\r\n{many}\r\n"),
+        &format!("GET / HTTP/1.1\r\n{many}\r\n\r\n"),
         &long,
         "GET / HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",

@@ -39,7 +39,8 @@ impl Events {
                     })
                 };
                 let found = field("id").zip(field("data"));
-                self.read = rest.to_owned();
+                let rest = rest.to_owned();
+                self.read = rest;
                 if let Some((id, data)) = found {
                     let data = serde_json::from_str(&data).expect("JSON");
                     return Some((id.parse().expect("a number"), data));
