@@ -176,7 +176,7 @@ fn an_app_in_another_app_is_found_and_only_its_tests_may_start_one() {
     let plant = Plant::new();
     plant.package("apps/server", &["org-core", "runtime"], &[]);
     plant.package("apps/cli", &["org-core", "runtime", "server"], &[]);
-    let findings = plant.findings().to_string();
+    let findings = plant.findings();
     assert!(
         findings.contains("cli: forbidden edge `cli -> server`"),
         "{findings}"
@@ -184,7 +184,7 @@ fn an_app_in_another_app_is_found_and_only_its_tests_may_start_one() {
     let plant = Plant::new();
     plant.package("apps/server", &["org-core", "runtime"], &[]);
     plant.package("apps/cli", &["org-core", "runtime"], &["server"]);
-    let findings = plant.findings().to_string();
+    let findings = plant.findings();
     assert!(!findings.contains("forbidden"), "{findings}");
 }
 

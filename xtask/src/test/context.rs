@@ -15,6 +15,10 @@ pub(crate) const GITLAB_DATA: &str = "FORGEHOLD_GITLAB_DATA";
 /// The Python that has the clients of other people with which the simulator is tried.
 pub(crate) const PYTHON: &str = "FORGEHOLD_PYTHON";
 
+/// The browser in which the console is tried, and the program that drives it.
+pub(crate) const CHROMIUM: &str = "FORGEHOLD_CHROMIUM";
+pub(crate) const CHROMEDRIVER: &str = "FORGEHOLD_CHROMEDRIVER";
+
 /// No step of ours takes this long; a run that nobody watches ends one that hangs, and says so.
 const LONGEST_STEP: Duration = Duration::from_mins(30);
 
@@ -26,6 +30,7 @@ pub(crate) struct Context {
     pub(crate) gitlab_data: Option<PathBuf>,
     python: OnceCell<Result<PathBuf, String>>,
     cargo_deny: OnceCell<Result<PathBuf, String>>,
+    browser: OnceCell<Result<tools::Browser, String>>,
 }
 
 impl Context {
@@ -47,6 +52,7 @@ impl Context {
             gitlab_data,
             python: OnceCell::new(),
             cargo_deny: OnceCell::new(),
+            browser: OnceCell::new(),
         })
     }
 
@@ -62,6 +68,12 @@ impl Context {
             .get_or_init(|| tools::cargo_deny(&self.root).map_err(|error| format!("{error:#}")))
     }
 
+    /// Found or installed at first use; an error says in words what is missing.
+    pub(super) fn browser(&self) -> &Result<tools::Browser, String> {
+        self.browser
+            .get_or_init(|| tools::browser(&self.root).map_err(|error| format!("{error:#}")))
+    }
+
     /// Cargo from the root, with what the tests want to know in the environment.
     pub(crate) fn cargo(&self) -> Cmd {
         let mut cargo = Cmd::cargo(&self.root).limit(self.limit());
@@ -70,6 +82,11 @@ impl Context {
         }
         if let Some(Ok(python)) = self.python.get() {
             cargo = cargo.env(PYTHON, python);
+        }
+        if let Some(Ok(browser)) = self.browser.get() {
+            cargo = cargo
+                .env(CHROMIUM, &browser.chromium)
+                .env(CHROMEDRIVER, &browser.driver);
         }
         cargo
     }

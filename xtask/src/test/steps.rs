@@ -153,6 +153,10 @@ fn find_tools(context: &Context) -> Result<Outcome> {
             "Python with the clients of others",
             context.python().clone().map(drop),
         ),
+        (
+            "Chromium with its driver",
+            context.browser().clone().map(drop),
+        ),
     ] {
         match found {
             Ok(()) => {

@@ -84,7 +84,6 @@ pub(super) struct PreviewPart {
 pub(super) struct ExampleView {
     pub(super) url: String,
     pub(super) path: String,
-    pub(super) organization: String,
     pub(super) badge: Badge,
     pub(super) by: String,
 }
@@ -110,7 +109,6 @@ impl PreviewPart {
         let example = |change: &org_core::use_cases::policy_preview::PolicyChange| ExampleView {
             url: urls::repository(change.row.organization, change.row.known.repository.id),
             path: change.row.known.repository.full_path.to_string(),
-            organization: change.row.organization_name.to_string(),
             badge: match change.action {
                 Action::Include => Badge::new(Tone::Good, "plus", "Let in"),
                 Action::Exclude => Badge::new(Tone::Warn, "x", "Kept out"),

@@ -33,7 +33,6 @@ pub(super) struct SecretView {
     pub(super) version: String,
     pub(super) age: (String, Tone),
     pub(super) updated: Stamp,
-    pub(super) created: Stamp,
     pub(super) rotate: String,
     /// Where it is removed; `None` while something uses it, or when it goes with what it was made for.
     pub(super) remove: Option<String>,
@@ -62,7 +61,6 @@ impl SecretView {
             version: facts.version.to_string(),
             age: (age, if days > OLD { Tone::Warn } else { Tone::Plain }),
             updated: Stamp(facts.updated_at),
-            created: Stamp(facts.created_at),
             rotate: urls::secret(&name, "rotate"),
             remove: (own && row.used_by.is_empty()).then(|| urls::secret(&name, "remove")),
             name,

@@ -342,11 +342,6 @@ impl Browser {
         }
     }
 
-    /// What the page looks like, whole, as a PNG.
-    pub(crate) async fn picture(&self) -> Vec<u8> {
-        self.client.screenshot().await.expect("a picture")
-    }
-
     pub(crate) async fn close(self) {
         let _ = self.client.close().await;
     }

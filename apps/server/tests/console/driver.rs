@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Map, Value, json};
 
-/// Names the driver; the browser is found by the driver unless the other variable names it.
+/// Name the driver and the browser; without them Debian's own are taken.
 const DRIVER: &str = "FORGEHOLD_CHROMEDRIVER";
 const CHROMIUM: &str = "FORGEHOLD_CHROMIUM";
 

@@ -1,6 +1,6 @@
 //! Pictures of every page, in light, in the dark and as wide as a phone; on the way each page is looked at by axe-core.
 //!
-//! The pictures are written to the folder that `FORGEHOLD_PICTURES` names, and otherwise only looked at.
+//! One sheet for each page is written to the folder that `FORGEHOLD_PICTURES` names; `cargo xtask pictures` names `docs/console`.
 
 use std::path::PathBuf;
 
@@ -48,9 +48,15 @@ async fn put_on(browser: &Browser, look: Look) {
         .await;
 }
 
-/// Looks at the page as it is, in each way, and writes what it looks like.
-async fn look(browser: &Browser, name: &str) {
-    let folder = std::env::var_os(FOLDER).map(PathBuf::from);
+/// What a page looks like in each way, as the browser draws it.
+struct Pictures {
+    name: String,
+    each: Vec<String>,
+}
+
+/// Looks at the page as it is, in each way.
+async fn look(browser: &Browser, name: &str, all: &mut Vec<Pictures>) {
+    let mut each = Vec::new();
     for look in Look::ALL {
         put_on(browser, look).await;
         browser
@@ -67,13 +73,45 @@ async fn look(browser: &Browser, name: &str) {
             "{name}, {}: {wide} pixels too wide",
             look.word()
         );
-        if let Some(folder) = &folder {
-            std::fs::create_dir_all(folder).expect("the folder can be made");
-            let file = folder.join(format!("{name}-{}.png", look.word()));
-            std::fs::write(file, browser.picture().await).expect("the picture can be written");
-        }
+        let picture = browser
+            .devtools("Page.captureScreenshot", json!({ "format": "png" }))
+            .await;
+        each.push(picture["data"].as_str().unwrap_or_default().to_owned());
     }
     put_on(browser, Look::Light).await;
+    all.push(Pictures {
+        name: name.to_owned(),
+        each,
+    });
+}
+
+/// Writes one sheet for each page, with all ways side by side: the browser itself puts them together.
+async fn write(browser: &Browser, all: &[Pictures]) {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    browser
+        .client()
+        .goto("about:blank")
+        .await
+        .expect("nothing loads");
+    let metrics = json!({ "width": 2016, "height": 560, "deviceScaleFactor": 1, "mobile": false });
+    browser
+        .devtools("Emulation.setDeviceMetricsOverride", metrics)
+        .await;
+    for Pictures { name, each } in all {
+        const SCRIPT: &str = "const done = arguments[arguments.length - 1]; document.body.replaceChildren(); \
+            Object.assign(document.body.style, {margin: '0', display: 'flex', gap: '8px', background: '#8b95a7', padding: '8px'}); \
+            const all = arguments[0].map((data) => { const one = new Image(); one.src = 'data:image/png;base64,' + data; one.height = 544; \
+            document.body.append(one); return one.decode(); }); Promise.all(all).then(() => requestAnimationFrame(() => done(true)))";
+        let arguments = vec![json!(each)];
+        let drawn = browser.client().execute_async(SCRIPT, arguments).await;
+        drawn.expect("the sheet is drawn");
+        let file = folder.join(format!("{name}.png"));
+        let picture = browser.client().screenshot().await.expect("a picture");
+        std::fs::write(file, picture).expect("the picture can be written");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,14 +120,15 @@ async fn every_page_is_fit_to_be_seen() {
     let Some(browser) = Browser::open(&place).await else {
         return;
     };
+    let mut all = Vec::new();
     browser.goto("/first-run").await;
     browser.find("#code").await;
-    look(&browser, "first-run").await;
+    look(&browser, "first-run", &mut all).await;
     place.set_up(&browser).await;
 
     browser.goto("/organizations").await;
     browser.sees("No organization yet").await;
-    look(&browser, "organizations-empty").await;
+    look(&browser, "organizations-empty", &mut all).await;
     browser.goto("/organizations/add").await;
     browser.fill("#host", place.sim().url()).await;
     browser
@@ -99,17 +138,17 @@ async fn every_page_is_fit_to_be_seen() {
     browser
         .run("document.querySelector('.aside .body').scrollTo(0, 0)")
         .await;
-    look(&browser, "add").await;
+    look(&browser, "add", &mut all).await;
     browser.click("#schedule-at").await;
     browser.fill("#zone", "Europe/Warsaw").await;
     browser.sees("06:00 CE").await;
     browser
         .run("document.querySelector('#schedule-fields').scrollIntoView()")
         .await;
-    look(&browser, "add-schedule").await;
+    look(&browser, "add-schedule", &mut all).await;
 
     let organization = place.connect(&browser).await;
-    look(&browser, "attempt").await;
+    look(&browser, "attempt", &mut all).await;
     // Something happens at the host, so that there is a history.
     place.sim().world().change(|world| {
         world
@@ -170,20 +209,28 @@ async fn every_page_is_fit_to_be_seen() {
     ] {
         browser.goto(path).await;
         browser.sees(word).await;
-        look(&browser, name).await;
+        look(&browser, name, &mut all).await;
     }
     browser.goto(&format!("{url}/repositories?q=billing")).await;
     browser.click("#results a.strong").await;
     browser.sees("Timeline").await;
-    look(&browser, "repository").await;
+    look(&browser, "repository", &mut all).await;
     browser.goto("/tokens/add").await;
     browser.fill("#name", "nightly report").await;
     browser.press("Make the token").await;
     browser.sees("Copy it now").await;
-    look(&browser, "token").await;
+    look(&browser, "token", &mut all).await;
+    browser.goto("/account").await;
+    browser.sees("Where you are signed in").await;
+    look(&browser, "account", &mut all).await;
     browser.goto("/no/such/page").await;
-    look(&browser, "not-found").await;
+    look(&browser, "not-found", &mut all).await;
+    browser.goto("/account").await;
+    browser.click("form[action='/sign-out'] button").await;
+    browser.arrives("/sign-in").await;
+    look(&browser, "sign-in", &mut all).await;
     browser.is_content(&[]).await;
+    write(&browser, &all).await;
     browser.close().await;
     place.close().await;
 }

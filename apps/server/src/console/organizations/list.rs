@@ -22,7 +22,6 @@ pub(in crate::console) struct OrganizationRow {
     pub(in crate::console) url: String,
     pub(in crate::console) name: String,
     pub(in crate::console) host: String,
-    pub(in crate::console) scope: String,
     pub(in crate::console) method: &'static str,
     pub(in crate::console) badge: Badge,
     pub(in crate::console) trouble: Option<Trouble>,
@@ -120,7 +119,6 @@ impl OrganizationRow {
         Ok(Self {
             url: urls::organization(organization.id),
             host: organization.host.to_string(),
-            scope: sentence(&settings.scope.to_string()),
             method: method(&organization),
             badge: Badge::status(&organization.status),
             trouble: next_step(&organization),

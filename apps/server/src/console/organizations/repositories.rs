@@ -197,7 +197,6 @@ pub(in crate::console) struct GroupView {
     pub(in crate::console) depth: usize,
     pub(in crate::console) parent: String,
     pub(in crate::console) path: String,
-    pub(in crate::console) name: String,
     pub(in crate::console) visibility: &'static str,
     pub(in crate::console) gone: bool,
     pub(in crate::console) repositories: String,
@@ -215,7 +214,6 @@ impl GroupView {
             depth: group.full_path.matches('/').count().min(5),
             parent: parent.to_owned(),
             path: path.to_owned(),
-            name: group.name.to_string(),
             visibility: visibility(group.visibility),
             gone: !known.presence.is_present(),
             repositories: format!(
