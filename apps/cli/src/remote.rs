@@ -1,13 +1,11 @@
 //! A server that does the work: requests to its API, and what its problems mean here.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use org_core::draft::Field;
-use reqwest::{Method, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
+use runtime::remote::{Answer, Remote as Client, RemoteError, Verb};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,26 +16,9 @@ use crate::exit::Exit;
 /// The variable with the API token.
 const TOKEN: &str = "FORGEHOLD_API_TOKEN";
 
-/// How long an answer may take; the server itself waits at most a minute for its work.
-const PATIENCE: Duration = Duration::from_secs(100);
-
-/// The largest answer: a page of 500 rows is about a megabyte.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// A server, and the token to be let in.
-pub(crate) struct Remote {
-    base: Url,
-    token: SecretString,
-    client: reqwest::Client,
-}
-
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote")
-            .field("base", &self.base.as_str())
-            .finish_non_exhaustive()
-    }
-}
+/// A server that does the work.
+#[derive(Debug)]
+pub(crate) struct Remote(Client);
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -75,40 +56,8 @@ struct FieldProblem {
 
 impl Remote {
     pub(crate) fn new(server: &str, token_file: Option<&Path>) -> Result<Self> {
-        let wrong = |why: &str| {
-            CliError::usage(format_args!("--server: `{server}` {why}"))
-                .hinted("write something like https://forgehold.example.com")
-        };
-        let base = Url::parse(server).map_err(|_| wrong("is no address"))?;
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(wrong("is no http or https address").into());
-        }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(
-                CliError::usage("--server: a user or a password does not belong into it").into(),
-            );
-        }
-        let local = base
-            .host_str()
-            .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-        if base.scheme() == "http" && !local {
-            let error = wrong("is not https, so that the API token would travel in the clear");
-            return Err(error.into());
-        }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("forgehold/", env!("CARGO_PKG_VERSION")))
-            .timeout(PATIENCE)
-            // The token goes to the server that was named, and nowhere else.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| {
-                CliError::new(Exit::Internal, "requests cannot be made").caused_by(&error)
-            })?;
-        Ok(Self {
-            base,
-            token: token(token_file)?,
-            client,
-        })
+        let client = Client::new(server, token(token_file)?).map_err(told)?;
+        Ok(Self(client))
     }
 
     /// Reads something. The parts of the path are encoded here.
@@ -117,98 +66,78 @@ impl Remote {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<T> {
-        self.send(Method::GET, path, query, None).await
+        self.send(Verb::Get, path, query, None).await
     }
 
     /// Has something done.
     pub(crate) async fn send<T: DeserializeOwned>(
         &self,
-        method: Method,
+        verb: Verb,
         path: &[&str],
         query: &[(&str, String)],
         body: Option<Value>,
     ) -> Result<T> {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .expect("an http address has a path")
-            .pop_if_empty()
-            .extend(["api", "v1"])
-            .extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+        let body = body.map(|body| body.to_string().into_bytes());
+        let answer = self.0.send(verb, path, query, body).await.map_err(told)?;
+        if !answer.is_success() {
+            return Err(self.refused(&answer).into());
         }
-        let mut request = self
-            .client
-            .request(method, url)
-            .bearer_auth(self.token.expose_secret());
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let unreachable = |error: &reqwest::Error| {
-            let message = format!("the server at {} cannot be reached", self.base);
-            CliError::new(Exit::Unavailable, message)
-                .caused_by(error)
-                .hinted("check the address, and whether the server runs")
-        };
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unreachable(&error.without_url()))?;
-        let status = response.status();
-        let bytes = self.read(response).await?;
-        if status.is_success() {
-            return serde_json::from_slice(&bytes).map_err(|error| {
-                CliError::new(
-                    Exit::Unavailable,
-                    "the server answered something unexpected",
-                )
-                .caused_by(&error)
-                .hinted("is it a Forgehold server, and of the same version?")
-                .into()
-            });
-        }
-        Err(self.refused(status, &bytes).into())
-    }
-
-    async fn read(&self, mut response: Response) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let broken = |error: &dyn std::error::Error| {
-            CliError::new(Exit::Unavailable, "the answer of the server broke off").caused_by(error)
-        };
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| broken(&error.without_url()))?
-        {
-            if bytes.len() + chunk.len() > ANSWER_LIMIT {
-                let message = "the answer of the server is too large";
-                return Err(CliError::new(Exit::Unavailable, message).into());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            CliError::new(
+                Exit::Unavailable,
+                "the server answered something unexpected",
+            )
+            .caused_by(&error)
+            .hinted("is it a Forgehold server, and of the same version?")
+            .into()
+        })
     }
 
     /// What a problem that stands in an answer means here.
     pub(crate) fn problem(&self, value: &Value) -> CliError {
-        self.refused(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            value.to_string().as_bytes(),
-        )
+        self.refused(&Answer {
+            status: 500,
+            body: value.to_string().into_bytes(),
+        })
     }
 
-    fn refused(&self, status: StatusCode, bytes: &[u8]) -> CliError {
-        match serde_json::from_slice::<Problem>(bytes) {
+    fn refused(&self, answer: &Answer) -> CliError {
+        match serde_json::from_slice::<Problem>(&answer.body) {
             Ok(problem) if !problem.code.is_empty() => problem.into(),
-            _ => CliError::new(
-                Exit::Unavailable,
-                format_args!(
-                    "{} answered {status}, and not as a Forgehold server does",
-                    self.base
-                ),
-            )
-            .hinted("check the address"),
+            _ => {
+                let message = format!(
+                    "{} answered with the status {}, and not as a Forgehold server does",
+                    self.0.address(),
+                    answer.status
+                );
+                CliError::new(Exit::Unavailable, message).hinted("check the address")
+            }
         }
+    }
+}
+
+/// What a request that got no answer means here.
+fn told(error: RemoteError) -> CliError {
+    let (exit, hint) = match &error {
+        RemoteError::Address { .. } => (
+            Exit::Usage,
+            "write something like https://forgehold.example.com",
+        ),
+        RemoteError::Setup(_) => (Exit::Internal, "look at the certificates of this machine"),
+        RemoteError::Unreachable { .. } => (
+            Exit::Unavailable,
+            "check the address, and whether the server runs",
+        ),
+        RemoteError::BrokenOff(_) | RemoteError::TooLarge => (Exit::Unavailable, "try again"),
+    };
+    let message = match &error {
+        RemoteError::Address { .. } => format!("--server: {error}"),
+        _ => error.to_string(),
+    };
+    let told = CliError::new(exit, message).hinted(hint);
+    match std::error::Error::source(&error) {
+        Some(source) => told.caused_by(source),
+        None => told,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod logging;
 mod open;
 pub mod passwords;
+pub mod remote;
 pub mod scheduler;
 pub mod stop;
 pub mod sync;

@@ -7,7 +7,7 @@ use org_core::ids::OrganizationId;
 use org_core::license::LicenseState;
 use org_core::listing::PersonalNamespace;
 use org_core::organization::{AutoLicense, GroupProtection};
-use reqwest::Method;
+use runtime::remote::Verb;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,8 +137,8 @@ async fn organizations(command: org::Command, app: &App, remote: &Remote) -> Res
                 "schedule": schedule,
                 "device": patch.device,
             });
-            let path = ["organizations", target.organization.as_str()];
-            let edited: Organization = remote.send(Method::PATCH, &path, &[], Some(form)).await?;
+            let place = ["organizations", target.organization.as_str()];
+            let edited: Organization = remote.send(Verb::Patch, &place, &[], Some(form)).await?;
             app.output.one(&edited)?;
             Ok(Exit::Ok)
         }
@@ -206,7 +206,7 @@ async fn organizations(command: org::Command, app: &App, remote: &Remote) -> Res
 
 async fn changed(name: &str, verb: &str, app: &App, remote: &Remote) -> Result {
     let path = ["organizations", name, verb];
-    let organization: Organization = remote.send(Method::POST, &path, &[], None).await?;
+    let organization: Organization = remote.send(Verb::Post, &path, &[], None).await?;
     app.output.one(&organization)?;
     Ok(Exit::Ok)
 }
@@ -221,7 +221,7 @@ async fn remove(args: org::remove::Args, app: &App, remote: &Remote) -> Result {
     let typed = org::remove::confirmed(&named.name, args.confirm)?;
     let query = [("confirm", typed)];
     let removal: Removal = remote
-        .send(Method::DELETE, &["organizations", &target], &query, None)
+        .send(Verb::Delete, &["organizations", &target], &query, None)
         .await?;
     app.output.one(&removal)?;
     Ok(Exit::Ok)
@@ -269,7 +269,7 @@ fn exit_of(runs: &[SyncRun]) -> Exit {
 async fn synchronize(name: &str, app: &App, remote: &Remote) -> Result {
     let query = [("wait", WAIT.to_owned())];
     let path = ["organizations", name, "sync"];
-    let job: Job = remote.send(Method::POST, &path, &query, None).await?;
+    let job: Job = remote.send(Verb::Post, &path, &query, None).await?;
     let syncs = ended(job, remote).await?;
     let exit = exit_of(&syncs);
     app.output.one(&Synced { syncs })?;
@@ -302,7 +302,7 @@ async fn decide(
     let form = json!({"sync": held.sync.id()});
     let query: &[(&str, String)] = &[("wait", wait.to_owned())];
     let path = ["organizations", name, verb];
-    let answered: Answered = remote.send(Method::POST, &path, query, Some(form)).await?;
+    let answered: Answered = remote.send(Verb::Post, &path, query, Some(form)).await?;
     Ok((answered.held, answered.job))
 }
 
@@ -365,19 +365,19 @@ async fn repositories(command: repo::Command, app: &App, remote: &Remote) -> Res
         }
         repo::Command::Assign(args) => {
             let path = path(&found(args.target, remote).await?);
-            licensed(&path, Method::PUT, app, remote).await
+            licensed(&path, Verb::Put, app, remote).await
         }
         repo::Command::Release(args) => {
             let path = path(&found(args.target, remote).await?);
-            licensed(&path, Method::DELETE, app, remote).await
+            licensed(&path, Verb::Delete, app, remote).await
         }
     }
 }
 
-async fn licensed(path: &[String], method: Method, app: &App, remote: &Remote) -> Result {
+async fn licensed(path: &[String], verb: Verb, app: &App, remote: &Remote) -> Result {
     let mut path: Vec<&str> = path.iter().map(String::as_str).collect();
     path.push("license");
-    let change: LicenseChange = remote.send(method, &path, &[], None).await?;
+    let change: LicenseChange = remote.send(verb, &path, &[], None).await?;
     app.output.one(&change)?;
     Ok(Exit::Ok)
 }
@@ -387,12 +387,11 @@ async fn groups(args: group::list::Args, app: &App, remote: &Remote) -> Result {
     struct Known {
         id: OrganizationId,
     }
-    let mut organizations: Vec<OrganizationId> = match &args.organization {
-        Some(name) => vec![remote.get::<Known>(&["organizations", name], &[]).await?.id],
-        None => {
-            let page: Page<Known> = remote.get(&["organizations"], &[]).await?;
-            page.items.into_iter().map(|known| known.id).collect()
-        }
+    let mut organizations: Vec<OrganizationId> = if let Some(name) = &args.organization {
+        vec![remote.get::<Known>(&["organizations", name], &[]).await?.id]
+    } else {
+        let page: Page<Known> = remote.get(&["organizations"], &[]).await?;
+        page.items.into_iter().map(|known| known.id).collect()
     };
     let cursor = args
         .paging
@@ -455,7 +454,7 @@ async fn licenses(command: license::Command, app: &App, remote: &Remote) -> Resu
                 None => remote.get(&path, &[]).await?,
                 Some(seats) => {
                     let form = json!({"seats": crate::output::license::limit(seats)});
-                    remote.send(Method::PUT, &path, &[], Some(form)).await?
+                    remote.send(Verb::Put, &path, &[], Some(form)).await?
                 }
             };
             app.output.one(&seats)?;
@@ -475,7 +474,7 @@ async fn licenses(command: license::Command, app: &App, remote: &Remote) -> Resu
         license::Command::Policy(PolicyCommand::Set(args)) => {
             let form = rules(&license::policy::read(&args.file)?);
             let policy: Policy = remote
-                .send(Method::PUT, &["licenses", "policy"], &[], Some(form))
+                .send(Verb::Put, &["licenses", "policy"], &[], Some(form))
                 .await?;
             app.output.one(&policy)?;
             Ok(Exit::Ok)
@@ -493,7 +492,7 @@ async fn licenses(command: license::Command, app: &App, remote: &Remote) -> Resu
                 async move {
                     let path = ["licenses", "policy", "preview"];
                     let page: Page<Verdict> =
-                        remote.send(Method::POST, &path, &query, Some(form)).await?;
+                        remote.send(Verb::Post, &path, &query, Some(form)).await?;
                     Ok(page.into())
                 }
             };
@@ -522,7 +521,7 @@ async fn secrets(command: secret::Command, app: &App, remote: &Remote) -> Result
             let value = prompt::secret_input("Value")?;
             let form = json!({"name": args.name, "value": value.expose_secret()});
             remote
-                .send(Method::POST, &["secrets"], &[], Some(form))
+                .send(Verb::Post, &["secrets"], &[], Some(form))
                 .await?
         }
         secret::Command::Rotate(args) => {
@@ -531,7 +530,7 @@ async fn secrets(command: secret::Command, app: &App, remote: &Remote) -> Result
             let value = prompt::secret_input("New value")?;
             let form = json!({"value": value.expose_secret()});
             let path = ["secrets", args.name.as_str(), "rotate"];
-            remote.send(Method::POST, &path, &[], Some(form)).await?
+            remote.send(Verb::Post, &path, &[], Some(form)).await?
         }
         secret::Command::Remove(args) => {
             let path = ["secrets", args.name.as_str()];
@@ -539,7 +538,7 @@ async fn secrets(command: secret::Command, app: &App, remote: &Remote) -> Result
             if !args.yes {
                 confirm_removal(&args.name)?;
             }
-            remote.send(Method::DELETE, &path, &[], None).await?
+            remote.send(Verb::Delete, &path, &[], None).await?
         }
     };
     app.output.one(&shown)?;

@@ -283,7 +283,7 @@ fn who_is_not_let_in_is_told_what_to_do() {
         ("http://127.0.0.1:1", 6, "cannot be reached"),
         ("http://forgehold.example.com", 2, "is not https"),
         ("forgehold", 2, "is no address"),
-        ("https://ada:secret@x", 2, "does not belong into it"),
+        ("https://ada:secret@x", 2, "which does not belong into it"),
     ] {
         let mut command = place.command(&["org", "list", "--server", server]);
         command

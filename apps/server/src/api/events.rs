@@ -124,16 +124,15 @@ async fn stream(
             Some(number.ok_or_else(wrong)?)
         }
     };
-    let after = match resumed.or(query.after) {
-        Some(after) => after,
-        None => {
-            let newest = state
-                .ports()
-                .events
-                .newest(&EventFilter::default(), 1)
-                .await?;
-            newest.first().map_or(0, |newest| newest.sequence)
-        }
+    let after = if let Some(after) = resumed.or(query.after) {
+        after
+    } else {
+        let newest = state
+            .ports()
+            .events
+            .newest(&EventFilter::default(), 1)
+            .await?;
+        newest.first().map_or(0, |newest| newest.sequence)
     };
     let filter = EventFilter {
         organization: id_of(&state, query.organization.as_deref()).await?,

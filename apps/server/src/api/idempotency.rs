@@ -181,7 +181,8 @@ async fn fingerprint(request: Request) -> Result<(Request, SecretDigest), Proble
     ] {
         // Each with its length before it, so that no two requests look the same.
         let part = part.unwrap_or_default();
-        text.push_str(&format!("{}:", part.len()));
+        text.push_str(&part.len().to_string());
+        text.push(':');
         text.extend(part.iter().map(|&byte| char::from(byte)));
     }
     let digest = SecretDigest::of("request", &SecretString::from(text));

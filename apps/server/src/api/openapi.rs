@@ -1,4 +1,4 @@
-//! The OpenAPI document: made from the handlers themselves, so that it cannot say anything else than they do.
+//! The document of `OpenAPI`: made from the handlers themselves, so that it cannot say anything else than they do.
 
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};

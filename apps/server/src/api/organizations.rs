@@ -172,9 +172,8 @@ async fn stands(
     status: StatusCode,
 ) -> Result<Response, Problem> {
     match job.wait(wait).await {
-        None => Ok(accepted(job)),
         Some(Outcome::Failed(problem)) => Err(problem),
-        Some(Outcome::Synced(_)) => Ok(accepted(job)),
+        None | Some(Outcome::Synced(_)) => Ok(accepted(job)),
         Some(Outcome::Stands(id)) => {
             let organization = find(state, &id.to_string()).await?;
             let mut response = tagged(state.ports(), organization, status).await?;

@@ -1,7 +1,7 @@
 //! `forgehold group list`.
 
 use org_core::ids::OrganizationId;
-use org_core::organization::{Organization, Status};
+use org_core::organization::Status;
 
 use crate::app::App;
 use crate::commands::paging::{Paging, next_page};

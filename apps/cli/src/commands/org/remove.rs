@@ -34,16 +34,12 @@ pub(crate) fn confirmed(name: &str, given: Option<String>) -> Result<String> {
         Some(typed) => Ok(typed),
         None if prompt::is_possible() => {
             let question = format!(
-                "Removing `{}` frees its licenses and deletes its secrets. Type its name to confirm:",
-                name
+                "Removing `{name}` frees its licenses and deletes its secrets. Type its name to confirm:"
             );
             prompt::text(&question, "", "", |_| Ok(()))
         }
         None => Err(CliError::unconfirmed(
-            format_args!(
-                "removing `{}` frees its licenses and deletes its secrets",
-                name
-            ),
+            format_args!("removing `{name}` frees its licenses and deletes its secrets"),
             "repeat with --confirm and its name",
         )
         .into()),
