@@ -89,7 +89,7 @@ pub struct VaultHealth {
 /// Keeps secrets.
 ///
 /// Values come in and go out as [`SecretString`] alone. Names are unique. Each change of a value makes a new version, and earlier versions
-/// stay readable until the secret is deleted. Safe with several programs at once: of two changes made on the same version one is refused.
+/// stay readable until they are forgotten or the secret is deleted. Safe with several programs at once: of two changes made on the same version one is refused.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SecretVault: Send + Sync {
@@ -135,6 +135,14 @@ pub trait SecretVault: Send + Sync {
 
     /// What is known of every secret, in the order of their names.
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError>;
+
+    /// Deletes for good every version older than `version`, and answers how many that were. The newest one stays whatever is asked, and keeps
+    /// its number. [`VaultError::NotFound`] if there is no such secret. Doing it again, or for versions that are gone already, is no error.
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError>;
 
     /// Deletes a secret with all its versions; `false` if there was none.
     async fn delete(&self, reference: SecretRef) -> Result<bool, VaultError>;

@@ -37,8 +37,8 @@ struct Inner {
 
 struct Entry {
     facts: SecretFacts,
-    /// The first version first.
-    values: Vec<SecretString>,
+    /// The first version first; `None` for those that were forgotten.
+    values: Vec<Option<SecretString>>,
 }
 
 impl fmt::Debug for MemoryVault {
@@ -90,7 +90,7 @@ impl Inner {
 impl Entry {
     fn value(&self, version: SecretVersion) -> Option<&SecretString> {
         let index = usize::try_from(version.0).ok()?.checked_sub(1)?;
-        self.values.get(index)
+        self.values.get(index)?.as_ref()
     }
 }
 
@@ -122,7 +122,7 @@ impl SecretVault for MemoryVault {
             reference,
             Entry {
                 facts: facts.clone(),
-                values: vec![value],
+                values: vec![Some(value)],
             },
         );
         Ok(facts)
@@ -165,7 +165,7 @@ impl SecretVault for MemoryVault {
                 found: entry.facts.version,
             });
         }
-        entry.values.push(value);
+        entry.values.push(Some(value));
         entry.facts.version = expected.next();
         entry.facts.updated_at = now.trunc_subsecs(6);
         Ok(entry.facts.clone())
@@ -191,6 +191,18 @@ impl SecretVault for MemoryVault {
             .collect();
         facts.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(facts)
+    }
+
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError> {
+        let mut inner = self.open()?;
+        let entry = inner.entry(reference)?;
+        let older = version.min(entry.facts.version).0.saturating_sub(1);
+        let older = entry.values.iter_mut().take(older as usize);
+        Ok(older.filter_map(Option::take).count() as u64)
     }
 
     async fn delete(&self, reference: SecretRef) -> Result<bool, VaultError> {

@@ -95,6 +95,14 @@ impl SecretVault for Failing {
         self.inner.list().await
     }
 
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError> {
+        self.inner.forget_before(reference, version).await
+    }
+
     async fn delete(&self, reference: SecretRef) -> Result<bool, VaultError> {
         self.check(Call::Delete)?;
         self.inner.delete(reference).await

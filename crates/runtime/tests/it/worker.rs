@@ -435,6 +435,14 @@ impl SecretVault for StandingVault {
         self.inner.list().await
     }
 
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError> {
+        self.inner.forget_before(reference, version).await
+    }
+
     async fn delete(&self, reference: SecretRef) -> Result<bool, VaultError> {
         self.stand(Task::StopBeforeDelete).await;
         self.inner.delete(reference).await

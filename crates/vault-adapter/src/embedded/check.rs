@@ -1,12 +1,13 @@
 //! Proof that every record can be read.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use org_core::ports::VaultError;
 use org_core::secret::{SecretRef, SecretVersion};
 
 use super::EmbeddedVault;
-use super::records::{FactsRow, VersionRow, reference};
+use super::records::{FactsRow, Record, VersionRow, reference};
 
 /// Rows read at a time; a value may have 64 KiB.
 const BATCH: i64 = 64;
@@ -49,8 +50,8 @@ impl EmbeddedVault {
             values: 0,
             damaged: Vec::new(),
         };
-        // The versions that each sound secret still has to show.
-        let mut due: BTreeMap<Vec<u8>, (u32, u32)> = BTreeMap::new();
+        // The versions that each sound secret still has to show, and how many it has shown.
+        let mut due: BTreeMap<Vec<u8>, (RangeInclusive<u32>, usize)> = BTreeMap::new();
         let mut last = Vec::new();
         loop {
             let rows = FactsRow::after(session.connection(), &last, BATCH)
@@ -61,8 +62,8 @@ impl EmbeddedVault {
             for row in rows {
                 report.secrets += 1;
                 match row.verify(unlocked.sealer()) {
-                    Ok(facts) => {
-                        due.insert(row.id, (facts.version.0, 0));
+                    Ok(Record { facts, oldest }) => {
+                        due.insert(row.id, (oldest.0..=facts.version.0, 0));
                     }
                     Err(_) => report.damaged.push(Damage {
                         reference: reference(&row.id),
@@ -82,7 +83,9 @@ impl EmbeddedVault {
                 let version = u32::try_from(row.version).unwrap_or_default();
                 let is_readable = row.open(unlocked.sealer()).is_ok();
                 let secret = due.get_mut(&row.secret_id);
-                let is_counted = secret.as_ref().is_none_or(|(newest, _)| version <= *newest);
+                let is_counted = secret
+                    .as_ref()
+                    .is_none_or(|(kept, _)| kept.contains(&version));
                 if let Some((_, shown)) = secret {
                     *shown += 1;
                 }
@@ -97,8 +100,8 @@ impl EmbeddedVault {
                 }
             }
         }
-        for (id, (newest, shown)) in due {
-            if shown < newest {
+        for (id, (kept, shown)) in due {
+            if shown < kept.count() {
                 report.damaged.push(Damage {
                     reference: reference(&id),
                     version: None,

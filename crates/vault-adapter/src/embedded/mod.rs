@@ -13,6 +13,7 @@ mod port;
 mod records;
 mod rotation;
 mod unlock;
+mod upgrade;
 
 use std::fmt;
 use std::path::Path;
@@ -34,7 +35,7 @@ use header::Header;
 /// `FHVT`, the mark of the file among all `SQLite` files.
 const APPLICATION_ID: i64 = 0x4648_5654;
 /// The format that this release writes, and the newest that it reads.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// How often to look again for the key while others keep changing it.
 const ATTEMPTS: u32 = 8;

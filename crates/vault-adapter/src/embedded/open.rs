@@ -17,6 +17,7 @@ use super::header::{Derivation, Header, OuterKey, SALT_LEN};
 use super::key::{self, KeySource, PassphraseCost};
 use super::options::{EmbeddedVaultOptions, WhenMissing};
 use super::unlock::{self, blocking};
+use super::upgrade;
 use super::{APPLICATION_ID, EmbeddedVault, FORMAT, Unlocked, VaultFileError};
 
 const STEP: &str = "opening the vault";
@@ -47,6 +48,7 @@ const SCHEMA: &str = "
         owner_kind TEXT NOT NULL,
         owner_id BLOB,
         newest INTEGER NOT NULL,
+        oldest INTEGER NOT NULL DEFAULT 1,
         created_at INTEGER NOT NULL,
         updated_at INTEGER NOT NULL,
         seal BLOB NOT NULL
@@ -59,7 +61,7 @@ const SCHEMA: &str = "
         PRIMARY KEY (secret_id, version)
     ) STRICT;
     PRAGMA application_id = 1179145812;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
 ";
 
 /// What the database says that it is.
@@ -95,6 +97,7 @@ impl EmbeddedVault {
         }
         let header = Header::fetch(&mut first, &options.path).await?;
         let data_key = unlock::unlock(&options.path, &header, &options.key).await?;
+        upgrade::run(&mut first, &options.path).await?;
         first
             .close()
             .await

@@ -8,16 +8,16 @@ use org_core::text::SecretName;
 use secrecy::SecretString;
 
 use super::error::{no_entropy, other};
-use super::records::{FactsRow, VersionRow, check_value, id_bytes, tampered};
+use super::records::{FactsRow, Record, VersionRow, check_value, id_bytes, tampered};
 use super::{EmbeddedVault, Session, ValueRefused};
 
 impl EmbeddedVault {
     /// What is known of a secret, proved by its seal.
-    async fn facts(
+    async fn record(
         &self,
         session: &mut Session,
         reference: SecretRef,
-    ) -> Result<Option<SecretFacts>, VaultError> {
+    ) -> Result<Option<Record>, VaultError> {
         let row = FactsRow::by_id(session.connection(), reference)
             .await
             .map_err(self.database("reading a secret"))?;
@@ -48,15 +48,16 @@ impl EmbeddedVault {
     async fn store(
         &self,
         mut session: Session,
-        facts: &SecretFacts,
+        record: &Record,
         value: Option<SecretString>,
     ) -> Result<(), VaultError> {
         const STEP: &str = "storing a secret";
         let (unlocked, entropy) = (session.unlocked.clone(), self.entropy.as_ref());
-        let row = FactsRow::sealed(facts, unlocked.sealer(), entropy).map_err(no_entropy)?;
+        let row = FactsRow::sealed(record, unlocked.sealer(), entropy).map_err(no_entropy)?;
         row.save(session.connection())
             .await
             .map_err(self.database(STEP))?;
+        let facts = &record.facts;
         if let Some(value) = value {
             let row = VersionRow::sealed(
                 facts.reference,
@@ -97,16 +98,19 @@ impl SecretVault for EmbeddedVault {
             return Err(VaultError::NameTaken { name: name.clone() });
         }
         let now = now.trunc_subsecs(6);
-        let facts = SecretFacts {
-            reference,
-            name: name.clone(),
-            version: SecretVersion::FIRST,
-            owner,
-            created_at: now,
-            updated_at: now,
+        let record = Record {
+            facts: SecretFacts {
+                reference,
+                name: name.clone(),
+                version: SecretVersion::FIRST,
+                owner,
+                created_at: now,
+                updated_at: now,
+            },
+            oldest: SecretVersion::FIRST,
         };
-        self.store(session, &facts, Some(value)).await?;
-        Ok(facts)
+        self.store(session, &record, Some(value)).await?;
+        Ok(record.facts)
     }
 
     async fn get(
@@ -114,11 +118,12 @@ impl SecretVault for EmbeddedVault {
         reference: SecretRef,
     ) -> Result<Option<(SecretVersion, SecretString)>, VaultError> {
         let mut session = self.read().await?;
-        let Some(facts) = self.facts(&mut session, reference).await? else {
+        let Some(record) = self.record(&mut session, reference).await? else {
             return Ok(None);
         };
-        let value = self.value(&mut session, reference, facts.version).await?;
-        Ok(Some((facts.version, value)))
+        let newest = record.facts.version;
+        let value = self.value(&mut session, reference, newest).await?;
+        Ok(Some((newest, value)))
     }
 
     async fn get_version(
@@ -127,8 +132,8 @@ impl SecretVault for EmbeddedVault {
         version: SecretVersion,
     ) -> Result<Option<SecretString>, VaultError> {
         let mut session = self.read().await?;
-        match self.facts(&mut session, reference).await? {
-            Some(facts) if (SecretVersion::FIRST..=facts.version).contains(&version) => {
+        match self.record(&mut session, reference).await? {
+            Some(record) if (record.oldest..=record.facts.version).contains(&version) => {
                 self.value(&mut session, reference, version).await.map(Some)
             }
             _ => Ok(None),
@@ -144,13 +149,14 @@ impl SecretVault for EmbeddedVault {
     ) -> Result<SecretFacts, VaultError> {
         check_value(&value)?;
         let mut session = self.write().await?;
-        let mut facts = self
-            .facts(&mut session, reference)
+        let mut record = self
+            .record(&mut session, reference)
             .await?
             .ok_or(VaultError::NotFound { reference })?;
+        let facts = &mut record.facts;
         if facts.version != expected {
             return Err(VaultError::VersionConflict {
-                name: facts.name,
+                name: facts.name.clone(),
                 expected,
                 found: facts.version,
             });
@@ -160,18 +166,18 @@ impl SecretVault for EmbeddedVault {
         }
         facts.version = facts.version.next();
         facts.updated_at = now.trunc_subsecs(6);
-        self.store(session, &facts, Some(value)).await?;
-        Ok(facts)
+        self.store(session, &record, Some(value)).await?;
+        Ok(record.facts)
     }
 
     async fn set_owner(&self, reference: SecretRef, owner: SecretOwner) -> Result<(), VaultError> {
         let mut session = self.write().await?;
-        let mut facts = self
-            .facts(&mut session, reference)
+        let mut record = self
+            .record(&mut session, reference)
             .await?
             .ok_or(VaultError::NotFound { reference })?;
-        facts.owner = owner;
-        self.store(session, &facts, None).await
+        record.facts.owner = owner;
+        self.store(session, &record, None).await
     }
 
     async fn find(&self, name: &SecretName) -> Result<Option<SecretFacts>, VaultError> {
@@ -179,8 +185,8 @@ impl SecretVault for EmbeddedVault {
         let row = FactsRow::by_name(session.connection(), name)
             .await
             .map_err(self.database("looking for a secret"))?;
-        row.map(|row| row.verify(session.unlocked.sealer()))
-            .transpose()
+        let record = row.map(|row| row.verify(session.unlocked.sealer()));
+        Ok(record.transpose()?.map(|record| record.facts))
     }
 
     async fn list(&self) -> Result<Vec<SecretFacts>, VaultError> {
@@ -189,7 +195,30 @@ impl SecretVault for EmbeddedVault {
             .await
             .map_err(self.database("listing the secrets"))?;
         let sealer = session.unlocked.sealer();
-        rows.iter().map(|row| row.verify(sealer)).collect()
+        let facts = |row: &FactsRow| row.verify(sealer).map(|record| record.facts);
+        rows.iter().map(facts).collect()
+    }
+
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError> {
+        let mut session = self.write().await?;
+        let mut record = self
+            .record(&mut session, reference)
+            .await?
+            .ok_or(VaultError::NotFound { reference })?;
+        let oldest = version.min(record.facts.version);
+        if oldest <= record.oldest {
+            return Ok(0);
+        }
+        let forgotten = VersionRow::delete_before(session.connection(), reference, oldest)
+            .await
+            .map_err(self.database("forgetting old versions"))?;
+        record.oldest = oldest;
+        self.store(session, &record, None).await?;
+        Ok(forgotten)
     }
 
     /// Works on a damaged secret too: deleting it is a way out.

@@ -24,9 +24,16 @@ pub(super) struct FactsRow {
     owner_kind: Vec<u8>,
     owner_id: Option<Vec<u8>>,
     newest: i64,
+    oldest: i64,
     created_at: i64,
     updated_at: i64,
     seal: Vec<u8>,
+}
+
+/// What is known of a secret, and from which version on its values are there.
+pub(super) struct Record {
+    pub(super) facts: SecretFacts,
+    pub(super) oldest: SecretVersion,
 }
 
 /// One version of a value as it stands in the file.
@@ -61,8 +68,13 @@ impl<'a> Sealer<'a> {
         self.key.seal(entropy, &self.bound_facts(row), &[])
     }
 
+    /// A secret that has all of its versions is bound as format 1 did, so that its seal outlives the change of format.
     fn bound_facts(self, row: &FactsRow) -> Bound {
-        Bound::to("forgehold-vault/1/facts")
+        let (label, oldest) = match row.oldest {
+            1 => ("forgehold-vault/1/facts", None),
+            oldest => ("forgehold-vault/2/facts", Some(oldest)),
+        };
+        let bound = Bound::to(label)
             .and(self.vault_id)
             .and(&row.id)
             .and(&row.name)
@@ -70,7 +82,11 @@ impl<'a> Sealer<'a> {
             .and_option(row.owner_id.as_deref())
             .and_number(row.newest)
             .and_number(row.created_at)
-            .and_number(row.updated_at)
+            .and_number(row.updated_at);
+        match oldest {
+            None => bound,
+            Some(oldest) => bound.and_number(oldest),
+        }
     }
 
     fn bound_value(self, row: &VersionRow) -> Bound {
@@ -89,7 +105,7 @@ impl FactsRow {
         reference: SecretRef,
     ) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, created_at, \
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
              updated_at, seal FROM secrets WHERE id = $1",
         )
         .bind(id_bytes(&reference).to_vec())
@@ -102,7 +118,7 @@ impl FactsRow {
         name: &SecretName,
     ) -> Result<Option<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, created_at, \
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
              updated_at, seal FROM secrets WHERE name = $1",
         )
         .bind(name.as_str())
@@ -117,7 +133,7 @@ impl FactsRow {
         limit: i64,
     ) -> Result<Vec<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, created_at, \
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
              updated_at, seal FROM secrets WHERE id > $1 ORDER BY id LIMIT $2",
         )
         .bind(after)
@@ -129,7 +145,7 @@ impl FactsRow {
     /// All, in the order of their names.
     pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Self>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, created_at, \
+            "SELECT id, CAST(name AS BLOB) AS name, CAST(owner_kind AS BLOB) AS owner_kind, owner_id, newest, oldest, created_at, \
              updated_at, seal FROM secrets ORDER BY name",
         )
         .fetch_all(connection)
@@ -138,7 +154,7 @@ impl FactsRow {
 
     /// The row for what is known of a secret, under a fresh seal.
     pub(super) fn sealed(
-        facts: &SecretFacts,
+        Record { facts, oldest }: &Record,
         sealer: Sealer<'_>,
         entropy: &dyn Entropy,
     ) -> Result<Self, EntropyError> {
@@ -153,6 +169,7 @@ impl FactsRow {
             owner_kind: owner_kind.as_bytes().to_vec(),
             owner_id: owner_id.map(|id| id.as_bytes().to_vec()),
             newest: i64::from(facts.version.0),
+            oldest: i64::from(oldest.0),
             created_at: facts.created_at.timestamp_micros(),
             updated_at: facts.updated_at.timestamp_micros(),
             seal: Vec::new(),
@@ -162,7 +179,7 @@ impl FactsRow {
     }
 
     /// What is known of the secret, if the row is as it was written.
-    pub(super) fn verify(&self, sealer: Sealer<'_>) -> Result<SecretFacts, VaultError> {
+    pub(super) fn verify(&self, sealer: Sealer<'_>) -> Result<Record, VaultError> {
         if sealer
             .key
             .open(&sealer.bound_facts(self), &self.seal)
@@ -177,7 +194,7 @@ impl FactsRow {
             .ok_or_else(|| tampered(&self.id, "it holds what this release does not know"))
     }
 
-    fn parse(&self) -> Option<SecretFacts> {
+    fn parse(&self) -> Option<Record> {
         let owner_id = |id: &Option<Vec<u8>>| Uuid::from_slice(id.as_deref()?).ok();
         let owner = match self.owner_kind.as_slice() {
             b"person" => SecretOwner::Person,
@@ -187,23 +204,27 @@ impl FactsRow {
             }
             _ => return None,
         };
-        Some(SecretFacts {
-            reference: reference(&self.id),
-            name: std::str::from_utf8(&self.name).ok()?.parse().ok()?,
-            version: SecretVersion(u32::try_from(self.newest).ok()?),
-            owner,
-            created_at: DateTime::from_timestamp_micros(self.created_at)?,
-            updated_at: DateTime::from_timestamp_micros(self.updated_at)?,
+        let version = |number: i64| u32::try_from(number).ok().map(SecretVersion);
+        Some(Record {
+            facts: SecretFacts {
+                reference: reference(&self.id),
+                name: std::str::from_utf8(&self.name).ok()?.parse().ok()?,
+                version: version(self.newest)?,
+                owner,
+                created_at: DateTime::from_timestamp_micros(self.created_at)?,
+                updated_at: DateTime::from_timestamp_micros(self.updated_at)?,
+            },
+            oldest: version(self.oldest)?,
         })
     }
 
     /// Writes the row over the one with its id, or as a new one.
     pub(super) async fn save(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO secrets (id, name, owner_kind, owner_id, newest, created_at, updated_at, seal) \
-             VALUES ($1, CAST($2 AS TEXT), CAST($3 AS TEXT), $4, $5, $6, $7, $8) \
+            "INSERT INTO secrets (id, name, owner_kind, owner_id, newest, oldest, created_at, updated_at, seal) \
+             VALUES ($1, CAST($2 AS TEXT), CAST($3 AS TEXT), $4, $5, $6, $7, $8, $9) \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, owner_kind = excluded.owner_kind, \
-             owner_id = excluded.owner_id, newest = excluded.newest, created_at = excluded.created_at, \
+             owner_id = excluded.owner_id, newest = excluded.newest, oldest = excluded.oldest, created_at = excluded.created_at, \
              updated_at = excluded.updated_at, seal = excluded.seal",
         )
         .bind(self.id.as_slice())
@@ -211,6 +232,7 @@ impl FactsRow {
         .bind(self.owner_kind.as_slice())
         .bind(self.owner_id.as_deref())
         .bind(self.newest)
+        .bind(self.oldest)
         .bind(self.created_at)
         .bind(self.updated_at)
         .bind(self.seal.as_slice())
@@ -233,6 +255,20 @@ impl VersionRow {
         .bind(version.0)
         .fetch_optional(connection)
         .await
+    }
+
+    /// Deletes the versions before `oldest`, and answers how many there were.
+    pub(super) async fn delete_before(
+        connection: &mut SqliteConnection,
+        reference: SecretRef,
+        oldest: SecretVersion,
+    ) -> Result<u64, sqlx::Error> {
+        let deleted = sqlx::query("DELETE FROM versions WHERE secret_id = $1 AND version < $2")
+            .bind(id_bytes(&reference).to_vec())
+            .bind(oldest.0)
+            .execute(connection)
+            .await?;
+        Ok(deleted.rows_affected())
     }
 
     /// Up to `limit` in the order of secret and version, after those of `after`; an empty id is before all.

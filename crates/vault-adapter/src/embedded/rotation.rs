@@ -95,8 +95,8 @@ impl EmbeddedVault {
             let Some(end) = rows.last() else { break };
             last.clone_from(&end.id);
             for row in rows {
-                let facts = row.verify(old.sealer())?;
-                FactsRow::sealed(&facts, new, entropy)
+                let record = row.verify(old.sealer())?;
+                FactsRow::sealed(&record, new, entropy)
                     .map_err(no_entropy)?
                     .save(session.connection())
                     .await

@@ -158,7 +158,7 @@ async fn a_vault_of_a_later_release_is_refused() {
     let scratch = Scratch::new();
     scratch.vault().await.close().await;
     let mut database = scratch.database().await;
-    sqlx::raw_sql("PRAGMA user_version = 2")
+    sqlx::raw_sql("PRAGMA user_version = 3")
         .execute(&mut database)
         .await
         .unwrap();
@@ -168,7 +168,7 @@ async fn a_vault_of_a_later_release_is_refused() {
         .execute(&mut database)
         .await
         .unwrap();
-    insta::assert_snapshot!(in_the_log, @"the vault failed while opening the vault: <data>/vault.sqlite has the format 2 of a newer Forgehold, and this one reads up to 1; use the newer program");
+    insta::assert_snapshot!(in_the_log, @"the vault failed while opening the vault: <data>/vault.sqlite has the format 3 of a newer Forgehold, and this one reads up to 2; use the newer program");
     assert_eq!(refused(&scratch, scratch.generated()).await, in_the_log);
 }
 

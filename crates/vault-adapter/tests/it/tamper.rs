@@ -148,6 +148,8 @@ async fn numbers_and_rows_are_bound_too() {
     check("UPDATE secrets SET newest = 1 WHERE newest = 2").await;
     check("UPDATE secrets SET newest = 3 WHERE newest = 2").await;
     check("UPDATE secrets SET newest = -1 WHERE newest = 2").await;
+    check("UPDATE secrets SET oldest = 2 WHERE newest = 2").await;
+    check("UPDATE secrets SET oldest = 0 WHERE newest = 2").await;
     check("UPDATE secrets SET created_at = created_at + 1 WHERE newest = 2").await;
     check("UPDATE secrets SET updated_at = updated_at - 1 WHERE newest = 2").await;
     check("UPDATE secrets SET owner_kind = 'person', owner_id = NULL WHERE newest = 2").await;
@@ -201,6 +203,44 @@ async fn a_check_names_each_damaged_record_and_no_other() {
     assert!(vault.delete(secret(3)).await.unwrap());
     let error = vault.get_version(secret(1), SecretVersion(1)).await;
     insta::assert_snapshot!(told(&scratch, &error.unwrap_err()), @"the secret 00000000-0000-0000-0000-000000000001 in the vault was altered or is damaged: the value of version 1 does not fit its seal; put the vault back from the backup, or delete the secret and make it anew");
+}
+
+#[tokio::test]
+async fn forgotten_versions_cannot_come_back_or_grow_unnoticed() {
+    let scratch = Scratch::new();
+    let vault = filled(&scratch).await;
+    let mut database = scratch.database().await;
+    sqlx::raw_sql("CREATE TABLE stolen AS SELECT * FROM versions")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(
+        vault
+            .forget_before(secret(1), SecretVersion(2))
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(vault.check().await.unwrap().is_sound());
+    for (damage, repair) in [
+        (
+            "UPDATE secrets SET oldest = 1 WHERE newest = 2",
+            "UPDATE secrets SET oldest = 2 WHERE newest = 2",
+        ),
+        (
+            "INSERT INTO versions SELECT * FROM stolen WHERE version = 1 AND secret_id = x'00000000000000000000000000000001'",
+            "DELETE FROM versions WHERE version = 1 AND secret_id = x'00000000000000000000000000000001'",
+        ),
+    ] {
+        run(&mut database, damage).await;
+        assert_eq!(
+            vault.check().await.unwrap().damaged.len(),
+            1,
+            "unnoticed: {damage}"
+        );
+        run(&mut database, repair).await;
+        assert!(vault.check().await.unwrap().is_sound());
+    }
 }
 
 #[tokio::test]

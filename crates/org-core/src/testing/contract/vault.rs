@@ -28,6 +28,10 @@ macro_rules! vault_contract {
             set_owner_of_nothing_is_not_found,
             find_and_list_tell_the_same_facts,
             list_is_in_the_order_of_names,
+            forget_before_takes_the_older_versions,
+            forget_before_never_takes_the_newest,
+            forget_before_takes_nothing_twice,
+            forget_before_of_nothing_is_not_found,
             delete_takes_every_version,
             delete_of_nothing_is_false,
             a_deleted_name_is_free_again,
@@ -287,6 +291,86 @@ pub async fn list_is_in_the_order_of_names(test: VaultUnderTest) {
         .map(|facts| facts.name.to_string())
         .collect();
     assert_eq!(names, ["a", "a.1", "b", "c"]);
+}
+
+/// A secret with the versions 1 to `newest`, the value of each being `value` and its number.
+async fn with_versions(vault: &dyn SecretVault, newest: u32) -> SecretFacts {
+    let mut facts = put(vault, 1, "token", "value 1").await;
+    for version in 1..newest {
+        let value = secret(&format!("value {}", version + 1));
+        facts = vault
+            .add_version(secret_ref(1), SecretVersion(version), value, noon())
+            .await
+            .expect("it is the newest");
+    }
+    facts
+}
+
+async fn forget(vault: &dyn SecretVault, version: u32) -> u64 {
+    vault
+        .forget_before(secret_ref(1), SecretVersion(version))
+        .await
+        .expect("it is there")
+}
+
+/// What is older goes, for every program; what is known of the secret and the counting of its versions stay.
+pub async fn forget_before_takes_the_older_versions(test: VaultUnderTest) {
+    let vault = &*test.vault;
+    let before = with_versions(vault, 4).await;
+    put(vault, 2, "other", "other").await;
+    assert_eq!(forget(vault, 3).await, 2);
+    for version in 1..=4 {
+        let expected = (version >= 3).then(|| format!("value {version}"));
+        assert_eq!(value_of(&*test.second, 1, version).await, expected);
+    }
+    assert_matches!(vault.find(&parsed("token")).await, Ok(Some(facts)) if facts == before);
+    assert_eq!(value(vault, 1).await, Some(at(4, "value 4")));
+    assert_eq!(value(vault, 2).await, Some(at(1, "other")));
+    let added = vault
+        .add_version(
+            secret_ref(1),
+            SecretVersion(4),
+            secret("value 5"),
+            noon_plus(5),
+        )
+        .await;
+    assert_matches!(added, Ok(facts) if facts.version == SecretVersion(5));
+    assert_eq!(value_of(vault, 1, 3).await.as_deref(), Some("value 3"));
+    vault
+        .set_owner(secret_ref(1), SecretOwner::Person)
+        .await
+        .expect("it is there");
+    assert_eq!(value_of(vault, 1, 2).await, None);
+}
+
+/// Asked for versions up to one that there is not yet, the newest stays.
+pub async fn forget_before_never_takes_the_newest(test: VaultUnderTest) {
+    let vault = &*test.vault;
+    with_versions(vault, 3).await;
+    for (version, gone) in [(4, 2), (3, 0), (u32::MAX, 0)] {
+        assert_eq!(forget(vault, version).await, gone);
+        assert_eq!(value(vault, 1).await, Some(at(3, "value 3")));
+    }
+}
+
+/// What was forgotten is not counted again, and an earlier limit brings nothing back.
+pub async fn forget_before_takes_nothing_twice(test: VaultUnderTest) {
+    let vault = &*test.vault;
+    with_versions(vault, 5).await;
+    for (version, gone) in [(0, 0), (1, 0), (3, 2), (3, 0), (2, 0), (4, 1)] {
+        assert_eq!(forget(vault, version).await, gone, "before {version}");
+    }
+    assert_eq!(value_of(vault, 1, 3).await, None);
+    assert_eq!(value_of(vault, 1, 4).await.as_deref(), Some("value 4"));
+}
+
+/// There is no secret to forget versions of.
+pub async fn forget_before_of_nothing_is_not_found(test: VaultUnderTest) {
+    let refused = test
+        .vault
+        .forget_before(secret_ref(1), SecretVersion::FIRST)
+        .await;
+    assert_matches!(refused, Err(VaultError::NotFound { reference }) if reference == secret_ref(1));
 }
 
 /// Nothing of a deleted secret is left, and the others stay.

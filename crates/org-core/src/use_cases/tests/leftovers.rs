@@ -75,6 +75,14 @@ impl SecretVault for Keeper {
         self.0.list().await
     }
 
+    async fn forget_before(
+        &self,
+        reference: SecretRef,
+        version: SecretVersion,
+    ) -> Result<u64, VaultError> {
+        self.0.forget_before(reference, version).await
+    }
+
     async fn delete(&self, _: SecretRef) -> Result<bool, VaultError> {
         unavailable()
     }
