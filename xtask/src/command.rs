@@ -153,6 +153,11 @@ impl Cmd {
             .with_context(|| format!("cannot start `{self}`"))
     }
 
+    /// Starts the command with this program's own output, but for standard error, which is the caller's to read.
+    pub(crate) fn start_heard(&self) -> Result<Child> {
+        self.spawn(Stdio::inherit(), Stdio::piped())
+    }
+
     fn spawn(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {
         let spawned = self.command(stdout, stderr).spawn();
         let mut child = spawned.with_context(|| format!("cannot start `{self}`"))?;

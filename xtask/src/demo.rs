@@ -1,9 +1,10 @@
 //! The main job on real input: a GitLab organization is connected, synchronized, licensed and looked at, and then
-//! changes.
+//! changes; and another one is signed in to.
 //!
 //! The simulator stands in for GitLab. Everything is done as a person would do it, through the program `forgehold`,
 //! and shown with the command that did it.
 
+mod browser;
 mod forgehold;
 mod script;
 mod simulator;
@@ -53,7 +54,7 @@ pub(crate) fn run(root: &Path, binaries: Binaries, afterwards: Afterwards) -> Re
     ui::heading("Starting a GitLab to talk to");
     let simulator = Simulator::start(&programs.join("gitlab-sim"), &folder.path)?;
     let forgehold = Forgehold::new(&programs.join("forgehold"), &folder.path.join("data"));
-    script::play(&forgehold, &simulator)
+    script::play(forgehold, &simulator)
 }
 
 /// A folder of this run, removed at its end, whatever the end is.

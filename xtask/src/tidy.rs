@@ -39,6 +39,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
     findings.extend(rules::whitespace(&tree));
     findings.extend(rules::long_files(&tree, &long_files));
     findings.extend(rules::map(&tree, &crates));
+    findings.extend(rules::proofs(&tree));
     findings.extend(rules::decision_records(&tree));
     findings.extend(rules::forgotten_tests(&tree));
     findings.extend(rules::foreign_names(&tree));

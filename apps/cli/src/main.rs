@@ -5,6 +5,7 @@
 mod actor;
 mod app;
 mod args;
+mod browser;
 mod commands;
 #[cfg(test)]
 mod docs;

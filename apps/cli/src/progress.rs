@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use org_core::use_cases::{Progress, ProgressEvent};
 
@@ -37,6 +38,16 @@ impl Line {
         bar.enable_steady_tick(TICK);
         Self { bar }
     }
+
+    /// Tells a person what only they can do. It stays on the screen, and comes even where notes are not wanted, since nothing goes on without.
+    pub(crate) fn say(&self, message: &str) {
+        self.bar.suspend(|| Output::ask(message));
+    }
+
+    /// Draws the line with these words.
+    pub(crate) fn set(&self, words: &str) {
+        self.bar.set_message(plain(words));
+    }
 }
 
 impl Drop for Line {
@@ -47,8 +58,30 @@ impl Drop for Line {
 
 impl Progress for Line {
     fn report(&self, event: ProgressEvent) {
-        self.bar.set_message(plain(&words(&event)));
+        if let ProgressEvent::EnterCode {
+            uri,
+            complete,
+            code,
+            until,
+        } = &event
+        {
+            self.say(&invitation(uri, complete.as_deref(), code, *until));
+        }
+        self.set(&words(&event));
     }
+}
+
+/// What a person has to do at the host. The code stands alone, so that it is seen and copied.
+fn invitation(uri: &str, complete: Option<&str>, code: &str, until: DateTime<Utc>) -> String {
+    let short = match complete {
+        Some(complete) => format!(" (or open {complete}, which has the code in it)"),
+        None => String::new(),
+    };
+    format!(
+        "open {uri} in any browser and enter this code{short}:\n\n    {code}\n\n\
+         the code is good until {}; enter it only if you started this yourself",
+        until.format("%H:%M:%S UTC")
+    )
 }
 
 /// What a person reads of an event.
@@ -73,6 +106,10 @@ pub(crate) fn words(event: &ProgressEvent) -> String {
                 wait.reason
             )
         }
+        ProgressEvent::EnterCode { until, .. } => format!(
+            "waiting until {} for the code to be entered",
+            until.format("%H:%M:%S UTC")
+        ),
         ProgressEvent::Confirmed { done, total } => {
             format!("asked about {done} of {total} missing repositories")
         }
@@ -96,5 +133,21 @@ mod tests {
             groups: 20,
         };
         assert_eq!(words(&listed), "listed 200 repositories and 20 groups");
+    }
+
+    #[test]
+    fn a_code_stands_alone() {
+        let until = "2026-11-27T08:05:00Z".parse().expect("a time");
+        let page = "https://gitlab.example.com/oauth/device";
+        insta::assert_snapshot!(invitation(page, None, "0A44L90H", until), @"
+        open https://gitlab.example.com/oauth/device in any browser and enter this code:
+
+            0A44L90H
+
+        the code is good until 08:05:00 UTC; enter it only if you started this yourself
+        ");
+        let complete = format!("{page}?user_code=0A44L90H");
+        let text = invitation(page, Some(&complete), "0A44L90H", until);
+        assert!(text.contains(&complete), "{text}");
     }
 }

@@ -171,6 +171,8 @@ impl Progress for Job {
         self.state.send_modify(|state| {
             let step = match event {
                 ProgressEvent::Started { step } => begun(step),
+                // Whoever signs in by a code does so at a terminal.
+                ProgressEvent::EnterCode { .. } => return,
                 ProgressEvent::Reached(step) => (&step).into(),
                 ProgressEvent::Listed {
                     repositories,

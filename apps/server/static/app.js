@@ -64,19 +64,119 @@
     }
   });
 
-  // Fields that show only when somebody chose so are not sent when they do not show: the server refuses what does not belong together.
+  // Signing in at the host. The window is opened while the click still counts, shows a page of ours, and goes on to the host when its address is
+  // known; meanwhile this page is kept, so that the window can be followed.
+  const WINDOW = "forgehold-sso";
+  let pop = null;
+  let sent = "";
+  function openWindow(url) {
+    const [width, height] = [520, 720];
+    const left = Math.max(0, screenX + (outerWidth - width) / 2);
+    const top = Math.max(0, screenY + (outerHeight - height) / 2);
+    return window.open(url, WINDOW, `popup,width=${width},height=${height},left=${left},top=${top}`);
+  }
+  function mark(word) {
+    const panel = aside();
+    if (panel) panel.dataset.window = word;
+  }
+  function followWindow() {
+    const asked = document.querySelector("[data-sign-in]");
+    if (!asked) {
+      if (sent && pop && !pop.closed && document.querySelector("#steps")) pop.close();
+      if (sent) pop = null;
+      return;
+    }
+    const url = asked.dataset.signIn;
+    if (!pop) {
+      if (aside()?.dataset.window !== "closed") mark("blocked");
+    } else if (pop.closed) {
+      mark("closed");
+    } else {
+      if (sent !== url) {
+        sent = url;
+        pop.location.replace(url);
+      }
+      mark("open");
+    }
+  }
+  async function beginSso(form, submitter) {
+    pop = openWindow("/organizations/sso/opening");
+    sent = "";
+    if (submitter) submitter.disabled = true;
+    const body = new URLSearchParams(new FormData(form));
+    let text;
+    let url;
+    try {
+      const response = await fetch(form.action, { method: "POST", body });
+      url = response.url;
+      text = await response.text();
+    } catch {
+      pop?.close();
+      if (submitter) submitter.disabled = false;
+      form.submit();
+      return;
+    }
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const panel = page.querySelector(".aside");
+    if (!panel) {
+      pop?.close();
+      location.assign(url);
+      return;
+    }
+    // What the page is now is what the answer says, but for the document itself, which knows the window.
+    document.title = page.title;
+    document.body.replaceChildren(...page.body.children);
+    history.replaceState(null, "", url);
+    htmx.process(document.body);
+    ready(document);
+    if (page.querySelector("form [aria-invalid]") || document.querySelector("form[data-sso]")) pop?.close();
+    followWindow();
+  }
+  setInterval(followWindow, 500);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-open]");
+    if (!link) return;
+    event.preventDefault();
+    pop = openWindow(link.href);
+    sent = link.href;
+    followWindow();
+  });
+
   document.addEventListener("submit", (event) => {
-    for (const button of event.target.querySelectorAll("button[data-once]")) {
+    const form = event.target;
+    if (form.matches("form[data-sso]") && !event.submitter?.hasAttribute("formaction") && !form.querySelector("#with_token").checked) {
+      event.preventDefault();
+      beginSso(form, event.submitter);
+      return;
+    }
+    for (const button of form.querySelectorAll("button[data-once]")) {
       setTimeout(() => { button.disabled = true; }, 0);
     }
   });
 
+  // The page that the host leads back to closes its window, or goes on where it is the tab itself.
+  const back = document.querySelector("[data-callback]");
+  if (back) {
+    if (window.opener || window.name === WINDOW) window.close();
+    setTimeout(() => location.replace(back.dataset.callback), window.opener ? 1500 : 0);
+  }
+
+  // A new form begins with the reader's own zone.
+  function suggestZone(root) {
+    const field = root.querySelector("#add-form [data-zone]");
+    if (!root.querySelector("[data-focus]") && field && field.value === "UTC" && field.defaultValue === "UTC") field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  }
+
   function ready(root) {
     showTimes(root);
+    suggestZone(root);
     const summary = root.querySelector("[data-focus]");
     if (summary) summary.focus();
   }
-  document.addEventListener("htmx:after:swap", () => showTimes(document));
+  document.addEventListener("htmx:after:swap", () => {
+    showTimes(document);
+    followWindow();
+  });
   addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll("button[data-once]:disabled")) button.disabled = false;
   });

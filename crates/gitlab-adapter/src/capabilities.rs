@@ -1,5 +1,6 @@
 //! Which scope of GitLab allows what (GitLab docs, personal access tokens, "Scopes").
 
+use org_core::oauth::Access;
 use org_core::token::Capability;
 
 /// From the least powerful scope to the most powerful one.
@@ -27,6 +28,14 @@ pub(crate) fn scopes_for(capability: Capability) -> &'static [&'static str] {
     }
 }
 
+/// What a sign-in asks for. `api` covers all that restoring needs, git included; reading asks for nothing that can write.
+pub(crate) fn asked_for(access: Access) -> &'static [&'static str] {
+    match access {
+        Access::Read => &["read_api", "read_user", "read_repository"],
+        Access::Restore => &["api"],
+    }
+}
+
 /// The scopes of which any one lets a token ask whose it is.
 pub(crate) const WHOSE: [&str; 3] = ["read_user", "read_api", "api"];
 
@@ -41,6 +50,25 @@ pub(crate) fn least_powerful_first(scopes: &mut [String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sign_in_asks_for_enough_and_not_for_more() {
+        let allows = |access: Access, capability: Capability| {
+            let asked = asked_for(access);
+            scopes_for(capability)
+                .iter()
+                .any(|scope| asked.contains(scope))
+        };
+        for &capability in Capability::ALL {
+            assert!(allows(Access::Restore, capability), "{capability}");
+        }
+        let reading: Vec<&str> = Capability::ALL
+            .iter()
+            .filter(|&&capability| allows(Access::Read, capability))
+            .map(|capability| capability.as_str())
+            .collect();
+        assert_eq!(reading, ["list", "clone", "read_metadata"]);
+    }
 
     #[test]
     fn every_capability_names_the_least_powerful_scope_first() {

@@ -1,8 +1,12 @@
 //! How the adapter behaves towards every host: limits, patience, trust and proxy.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use org_core::host::HostUrl;
+use org_core::oauth::ClientId;
+use secrecy::SecretString;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use url::Url;
@@ -50,6 +54,14 @@ pub(crate) enum ProxyChoice {
     Through { proxy: Url, except: String },
 }
 
+/// What one host knows this installation as.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) id: ClientId,
+    /// `None` for an application that is not confidential.
+    pub(crate) secret: Option<SecretString>,
+}
+
 /// How the adapter behaves; see the methods for the defaults.
 ///
 /// ```
@@ -72,6 +84,7 @@ pub struct GitlabConfig {
     pub(crate) max_body: usize,
     pub(crate) retry_deadline: Duration,
     pub(crate) wait_limit: Duration,
+    pub(crate) oauth_clients: BTreeMap<HostUrl, Registered>,
 }
 
 impl fmt::Debug for GitlabConfig {
@@ -85,7 +98,18 @@ impl fmt::Debug for GitlabConfig {
             .field("request_timeout", &self.request_timeout)
             .field("retry_deadline", &self.retry_deadline)
             .field("wait_limit", &self.wait_limit)
+            .field("oauth_clients", &ClientIds(&self.oauth_clients))
             .finish_non_exhaustive()
+    }
+}
+
+/// Client ids are no secrets; client secrets are.
+struct ClientIds<'a>(&'a BTreeMap<HostUrl, Registered>);
+
+impl fmt::Debug for ClientIds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.0.iter().map(|(host, client)| (host, &client.id));
+        f.debug_map().entries(ids).finish()
     }
 }
 
@@ -103,6 +127,7 @@ impl GitlabConfig {
             max_body: 16 * 1024 * 1024,
             retry_deadline: Duration::from_mins(3),
             wait_limit: Duration::from_mins(15),
+            oauth_clients: BTreeMap::new(),
         }
     }
 
@@ -193,6 +218,20 @@ impl GitlabConfig {
         self
     }
 
+    /// The application that somebody registered at `host` for signing in; a later one for the same host takes its place. A confidential
+    /// application has a secret, which goes to that host's token endpoints and nowhere else.
+    #[must_use]
+    pub fn oauth_client(
+        mut self,
+        host: HostUrl,
+        client: ClientId,
+        secret: Option<SecretString>,
+    ) -> Self {
+        let registered = Registered { id: client, secret };
+        self.oauth_clients.insert(host, registered);
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let at_least = |what, value: u64, least| {
             if value < least {
@@ -245,6 +284,16 @@ mod tests {
     fn the_password_of_a_proxy_is_not_shown() {
         let config = GitlabConfig::new("test").proxy("http://user:hunter2@proxy:3128", "");
         let shown = format!("{config:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_client_id_is_shown_and_its_secret_is_not() {
+        let host: HostUrl = "https://git.example.com/gitlab".parse().expect("a host");
+        let client: ClientId = "an-application".parse().expect("an id");
+        let config = GitlabConfig::new("test").oauth_client(host, client, Some("hunter2".into()));
+        let shown = format!("{config:?}");
+        assert!(shown.contains("an-application"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

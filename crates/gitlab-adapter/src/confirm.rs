@@ -107,7 +107,12 @@ async fn ask(api: &Api, id: u64) -> Result<Confirmation, Failure> {
         Ok((found, _)) => unknown(format!("the host answered with repository {}", found.id)),
         Err(Failure::Missing(said)) if said.contains("HTML") => unknown(said),
         Err(Failure::Missing(_)) => Ok(Confirmation::Absent),
-        Err(failure @ (Failure::Expired | Failure::Refused(_) | Failure::Scope(_))) => Err(failure),
+        Err(
+            failure @ (Failure::Expired
+            | Failure::Refused(_)
+            | Failure::Scope(_)
+            | Failure::Host(_)),
+        ) => Err(failure),
         Err(failure) => unknown(failure.words()),
     }
 }

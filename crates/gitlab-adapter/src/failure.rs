@@ -34,6 +34,8 @@ pub(crate) enum Failure {
     Down(String),
     /// An answer that makes no sense.
     Strange(String),
+    /// There is no token to ask with; whoever keeps the tokens of the sign-in says why.
+    Host(HostError),
 }
 
 impl Failure {
@@ -41,7 +43,11 @@ impl Failure {
     pub(crate) fn ends_everything(&self) -> bool {
         matches!(
             self,
-            Self::Expired | Self::Refused(_) | Self::Scope(_) | Self::RateLimited(_)
+            Self::Expired
+                | Self::Refused(_)
+                | Self::Scope(_)
+                | Self::RateLimited(_)
+                | Self::Host(_)
         )
     }
 
@@ -69,6 +75,7 @@ impl Failure {
                     wait.as_secs()
                 )
             }
+            Self::Host(error) => error.to_string(),
         }
     }
 
@@ -76,6 +83,7 @@ impl Failure {
     pub(crate) fn into_host_error(self, host: &str, action: &str) -> HostError {
         let (host, action) = (host.to_owned(), action.to_owned());
         match self {
+            Self::Host(error) => error,
             Self::Expired => HostError::TokenExpired { host },
             Self::Refused(detail) => HostError::TokenRefused { host, detail },
             Self::Scope(any_of) => HostError::ScopeMissing { action, any_of },

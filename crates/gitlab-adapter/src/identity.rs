@@ -7,17 +7,69 @@ use org_core::token::{Account, AccountKind, CapabilityTable, TokenFacts, TokenSt
 
 use crate::capabilities::{WHOSE, scopes_for};
 use crate::failure::Failure;
+use crate::http::words::tame;
 use crate::http::{Api, Call, Patience};
-use crate::wire::rest::{TokenSelf, User};
+use crate::wire::rest::{TokenInfo, TokenSelf, User};
 
-const ACTION: &str = "reading whose access token it is";
+/// What is done, for messages.
+pub(crate) const ACTION: &str = "reading whose access token it is";
 
 /// Asks the host about the token and its account.
 pub(crate) async fn identify(api: &Api) -> Result<Identity, HostError> {
+    let (token, number) = if api.is_signed_in() {
+        of_sign_in(api).await?
+    } else {
+        of_access_token(api).await?
+    };
+    let fail = |failure: Failure| failure.into_host_error(api.label(), ACTION);
+    let user = account_of(api, number).await.map_err(fail)?;
+    Ok(Identity {
+        account: account(&user).ok_or_else(|| {
+            fail(Failure::Strange(format!(
+                "an account without a usable number and login ({})",
+                user.id
+            )))
+        })?,
+        capabilities: CapabilityTable::of_token(&token, scopes_for),
+        token,
+    })
+}
+
+/// What the host says of a token of a sign-in, and the number of the account.
+async fn of_sign_in(api: &Api) -> Result<(TokenFacts, Option<u64>), HostError> {
+    let failure = match token_info(api).await {
+        Ok(info) => {
+            let facts = TokenFacts {
+                id: None,
+                name: format!("OAuth application {}", tame(&info.application.uid)),
+                scopes: info.granted().into_iter().collect(),
+                fine_grained: false,
+                // It is renewed long before its end.
+                expires_on: None,
+                state: TokenState::Active,
+            };
+            return Ok((facts, info.resource_owner_id));
+        }
+        Err(failure) => failure,
+    };
+    // The endpoint does not know other kinds of tokens, and says no more than that.
+    if matches!(failure, Failure::Refused(_)) && token_self(api).await.is_ok() {
+        return Err(HostError::Unsupported {
+            host: api.label().to_owned(),
+            action: ACTION.to_owned(),
+            detail: "it is a personal, group or project access token, not one of a sign-in"
+                .to_owned(),
+        });
+    }
+    Err(failure.into_host_error(api.label(), ACTION))
+}
+
+/// What the host says of an access token, and the number of the account.
+async fn of_access_token(api: &Api) -> Result<(TokenFacts, Option<u64>), HostError> {
     let fail = |failure: Failure| failure.into_host_error(api.label(), ACTION);
     let facts = match token_self(api).await {
         Ok(facts) => facts,
-        // OAuth tokens are no personal access tokens and get 400 here; signing in with them is another road with its own questions.
+        // The tokens of a sign-in are no personal access tokens and get 400 here; nothing would renew one that was given like this.
         Err(Failure::Status { status: 400, said }) => {
             return Err(HostError::Unsupported {
                 host: api.label().to_owned(),
@@ -45,17 +97,15 @@ pub(crate) async fn identify(api: &Api) -> Result<Identity, HostError> {
         TokenState::Revoked => return Err(fail(Failure::Refused("it was revoked".into()))),
         TokenState::Inactive => return Err(fail(Failure::Refused("it is not active".into()))),
     }
-    let user = account_of(api, Some(facts.user_id)).await.map_err(fail)?;
-    Ok(Identity {
-        account: account(&user).ok_or_else(|| {
-            fail(Failure::Strange(format!(
-                "an account without a usable number and login ({})",
-                user.id
-            )))
-        })?,
-        capabilities: CapabilityTable::of_token(&token, scopes_for),
-        token,
-    })
+    Ok((token, Some(facts.user_id)))
+}
+
+/// What the host says of a token of a sign-in; every scope may ask.
+async fn token_info(api: &Api) -> Result<TokenInfo, Failure> {
+    let call = Call::Beside {
+        path: "/oauth/token/info",
+    };
+    api.json(&call, Patience::Full).await.map(|(info, _)| info)
 }
 
 /// What the host says of the token itself; every scope may ask.
@@ -78,6 +128,10 @@ pub(crate) async fn account_of(api: &Api, number: Option<u64>) -> Result<User, F
     };
     let number = match number {
         Some(number) => number,
+        None if api.is_signed_in() => match token_info(api).await?.resource_owner_id {
+            Some(number) => number,
+            None => return Err(refusal),
+        },
         None => token_self(api).await?.user_id,
     };
     let call = Call::get(format!("/users/{number}"));

@@ -1,8 +1,11 @@
 //! GitLab behind the host ports of `org-core`: GitLab.com and self-managed, from version 16.11 on.
 //!
-//! [`GitlabHost`] implements [`VcsProbe`], [`VcsIdentity`] and [`VcsListing`]. It keeps no credential: each call brings its own, which is
-//! sent to its host and to no other. All sending goes through one place, which keeps to the limits that the host advertises, repeats what
-//! may be repeated, and bounds every body, redirect and wait; see [`GitlabConfig`].
+//! [`GitlabHost`] implements [`VcsProbe`], [`VcsIdentity`], [`VcsListing`], [`VcsOauth`] and [`VcsRotation`]. It keeps no credential but the
+//! secrets of registered applications: each call brings its own, which is sent to its host and to no other. All sending goes through one
+//! place, which keeps to the limits that the host advertises, repeats what may be repeated and nothing else, and bounds every body, redirect
+//! and wait; see [`GitlabConfig`].
+//!
+//! A request whose token of a sign-in was renewed meanwhile is repeated once with the new one.
 //!
 //! The JSON of GitLab stays inside: each module turns it into the words of the domain at its edge.
 
@@ -13,8 +16,10 @@ mod failure;
 mod http;
 mod identity;
 mod listing;
+mod oauth;
 mod probe;
 mod refusal;
+mod rotate;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -22,19 +27,25 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
+use org_core::host::HostUrl;
 use org_core::ids::RepositoryId;
 use org_core::inventory::Group;
 use org_core::listing::Scope;
+use org_core::oauth::{Access, ClientId, RedirectUri};
 use org_core::ports::{
-    Clock, Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, Timer,
-    VcsIdentity, VcsListing, VcsProbe,
+    AuthorizationRequest, Clock, CodeExchange, Confirmation, DevicePoll, DeviceStart, Grant,
+    HostAccess, HostError, Identity, ListingStream, OauthError, Probe, ProbeReport, RotateError,
+    RotatedToken, Timer, VcsIdentity, VcsListing, VcsOauth, VcsProbe, VcsRotation,
 };
 use org_core::text::GroupPath;
 use rand::rngs::StdRng;
+use secrecy::SecretString;
 
 pub use config::{ConfigError, GitlabConfig};
 use failure::Failure;
 use http::{Api, Transport};
+use oauth::SignIn;
 
 /// Every GitLab there is. Cloning shares connections and limits.
 #[derive(Clone)]
@@ -63,10 +74,12 @@ impl GitlabHost {
         })
     }
 
-    fn api(&self, access: &HostAccess, action: &str) -> Result<Api, HostError> {
-        self.transport
-            .api(&access.host, Some(&access.token))
-            .map_err(|failure| said(failure, access, action))
+    fn api(&self, access: &HostAccess) -> Api {
+        self.transport.api(&access.host, Some(&access.credential))
+    }
+
+    fn oauth(&self, host: &HostUrl) -> Result<SignIn, OauthError> {
+        SignIn::at(&self.transport, host)
     }
 }
 
@@ -84,7 +97,7 @@ impl VcsProbe for GitlabHost {
 #[async_trait]
 impl VcsIdentity for GitlabHost {
     async fn identify(&self, access: &HostAccess) -> Result<Identity, HostError> {
-        identity::identify(&self.api(access, "reading whose access token it is")?).await
+        identity::identify(&self.api(access)).await
     }
 
     async fn find_group(
@@ -93,8 +106,7 @@ impl VcsIdentity for GitlabHost {
         path: &GroupPath,
     ) -> Result<Option<Group>, HostError> {
         let action = format!("looking for the group {path}");
-        let api = self.api(access, &action)?;
-        let found = listing::find_group(&api, path).await;
+        let found = listing::find_group(&self.api(access), path).await;
         found.map_err(|failure| said(failure, access, &action))
     }
 }
@@ -111,8 +123,73 @@ impl VcsListing for GitlabHost {
         repositories: &[RepositoryId],
     ) -> Result<BTreeMap<RepositoryId, Confirmation>, HostError> {
         let action = "asking whether repositories are still there";
-        let api = self.api(access, action)?;
-        let answers = confirm::confirm(&api, repositories).await;
+        let answers = confirm::confirm(&self.api(access), repositories).await;
         answers.map_err(|failure| said(failure, access, action))
+    }
+}
+
+#[async_trait]
+impl VcsOauth for GitlabHost {
+    fn client(&self, host: &HostUrl) -> Option<ClientId> {
+        let clients = &self.transport.config.oauth_clients;
+        clients.get(host).map(|client| client.id.clone())
+    }
+
+    fn authorization_url(
+        &self,
+        host: &HostUrl,
+        request: &AuthorizationRequest,
+    ) -> Result<SecretString, OauthError> {
+        self.oauth(host)?.authorization_url(request)
+    }
+
+    async fn exchange(
+        &self,
+        host: &HostUrl,
+        exchange: &CodeExchange,
+        access: Access,
+    ) -> Result<Grant, OauthError> {
+        self.oauth(host)?.exchange(exchange, access).await
+    }
+
+    async fn refresh(
+        &self,
+        host: &HostUrl,
+        refresh_token: &SecretString,
+        redirect: Option<RedirectUri>,
+    ) -> Result<Grant, OauthError> {
+        self.oauth(host)?.refresh(refresh_token, redirect).await
+    }
+
+    async fn start_device(
+        &self,
+        host: &HostUrl,
+        access: Access,
+    ) -> Result<DeviceStart, OauthError> {
+        self.oauth(host)?.start_device(access).await
+    }
+
+    async fn poll_device(
+        &self,
+        host: &HostUrl,
+        device_code: &SecretString,
+        access: Access,
+    ) -> Result<DevicePoll, OauthError> {
+        self.oauth(host)?.poll_device(device_code, access).await
+    }
+
+    async fn revoke(&self, host: &HostUrl, token: &SecretString) -> Result<(), OauthError> {
+        self.oauth(host)?.revoke(token).await
+    }
+}
+
+#[async_trait]
+impl VcsRotation for GitlabHost {
+    async fn rotate(
+        &self,
+        access: &HostAccess,
+        expires_on: NaiveDate,
+    ) -> Result<RotatedToken, RotateError> {
+        rotate::rotate(&self.api(access), expires_on).await
     }
 }

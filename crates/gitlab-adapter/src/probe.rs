@@ -83,7 +83,7 @@ async fn try_all(transport: &Arc<Transport>, probe: &Probe, steps: &mut Steps) -
     steps
         .run(
             ProbeStepKind::Version,
-            async { version(&answer, probe.token.is_some()) },
+            async { version(&answer, probe.credential.is_some()) },
             String::clone,
         )
         .await?;
@@ -235,9 +235,7 @@ async fn handshake(
 }
 
 async fn ask(transport: &Arc<Transport>, probe: &Probe) -> Result<Answer, String> {
-    let api = transport
-        .api(&probe.host, probe.token.as_ref())
-        .map_err(|failure| failure.words())?;
+    let api = transport.api(&probe.host, probe.credential.as_ref());
     let answer = api.once(&Call::get("/version")).await;
     answer.map_err(|trouble| match trouble {
         Trouble::TimedOut => "the connection stands, but no answer comes".to_owned(),

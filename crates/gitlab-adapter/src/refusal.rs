@@ -101,6 +101,15 @@ pub(crate) fn of_rest(answer: &Answer) -> Failure {
     }
 }
 
+/// Whether an answer blames the token itself, so that another one may get a better answer: it is unknown, was revoked, or its time is over.
+/// A token without the proof that its account demands is not helped by another one.
+pub(crate) fn is_bad_token(answer: &Answer) -> bool {
+    answer.status == 401
+        && !Said::of(answer).is_some_and(|said| {
+            flat(&said.error) == "dpop_error" || said.words().to_lowercase().contains("dpop")
+        })
+}
+
 /// Sorts a refusal of GraphQL: it says `Invalid token` also to a good token with too little scope, so only REST can tell.
 pub(crate) fn of_graphql(answer: &Answer) -> Failure {
     #[derive(Deserialize)]

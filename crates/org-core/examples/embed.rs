@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
-use org_core::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use org_core::event::Actor;
 use org_core::ids::{ProcessId, RepositoryId};
 use org_core::inventory::Group;
@@ -23,7 +23,8 @@ use org_core::listing::{ListingEvent, ListingReport, Scope};
 use org_core::organization::{AutoLicense, ExistingRepositories};
 use org_core::ports::{
     Confirmation, EntitlementError, Entitlements, HostAccess, HostError, Identity, ListingStream,
-    Ports, Probe, ProbeReport, RepositoryFilter, VcsIdentity, VcsListing, VcsProbe,
+    Ports, Probe, ProbeReport, RepositoryFilter, VcsIdentity, VcsListing, VcsOauth, VcsProbe,
+    VcsRotation,
 };
 use org_core::sync::run::Trigger;
 use org_core::testing::{TestBench, World, build};
@@ -47,7 +48,8 @@ impl VcsProbe for HouseGit {
 #[async_trait]
 impl VcsIdentity for HouseGit {
     async fn identify(&self, access: &HostAccess) -> Result<Identity, HostError> {
-        if access.token.expose_secret() != "swordfish" {
+        let token = access.credential.current().await?;
+        if token.expose_secret() != "swordfish" {
             return Err(HostError::TokenRefused {
                 host: access.host.to_string(),
                 detail: "wrong password".to_owned(),
@@ -88,6 +90,10 @@ impl VcsListing for HouseGit {
     }
 }
 
+// Nobody signs in at it in a browser, and its token never changes.
+impl VcsOauth for HouseGit {}
+impl VcsRotation for HouseGit {}
+
 /// What the product's customer has paid for.
 struct Contract {
     seats: u32,
@@ -114,6 +120,7 @@ async fn run(ports: &Ports) -> Result<(), Box<dyn Error>> {
     let draft = OrganizationDraft {
         name: Some("House".to_owned()),
         host: "https://git.house.example".to_owned(),
+        method: Method::AccessToken,
         login: "robot".to_owned(),
         token: TokenDraft::Value(SecretString::from("swordfish")),
         settings: SettingsDraft {

@@ -95,14 +95,14 @@ serde_through_text!(AttemptState);
 pub struct ConnectionAttempt {
     /// Its identity.
     pub id: AttemptId,
-    /// The name that the organization shall have.
+    /// The name that the organization shall have; for a sign-in whose account is not known yet, that of the host unless the person gave one.
     pub name: OrganizationName,
     /// The kind of host.
     pub service: Service,
     /// The host.
     pub host: HostUrl,
-    /// The login that the token must belong to.
-    pub login: Login,
+    /// The login that the token must belong to; `None` for a sign-in, which finds out.
+    pub login: Option<Login>,
     /// The person's secret, where one was chosen; a token that was typed in is stored only on success.
     pub secret: Option<SecretRef>,
     /// What the person chose.

@@ -9,11 +9,12 @@ use secrecy::SecretString;
 use crate::host::{HostUrl, PlainHttp, Service};
 use crate::ids::{DeviceId, OrganizationId};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
+use crate::oauth::Access;
 use crate::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
 use crate::schedule::{
     CronSchedule, DailyTimes, Interval, Schedule, TimeOfDay, Weekdays, WeekdaysError, Zone,
 };
-use crate::text::{GroupPath, Login, OrganizationName, SecretName};
+use crate::text::{GroupPath, Login, OrganizationName, SecretName, TextError};
 
 /// The most groups that a scope may name.
 pub const MAX_GROUPS: usize = 100;
@@ -114,6 +115,16 @@ pub enum TokenDraft {
     Secret(String),
     /// The token itself; it is stored only once the host has accepted it.
     Value(SecretString),
+}
+
+/// How to authenticate, as chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// By signing in at the host.
+    #[default]
+    Sso,
+    /// With a login and an access token.
+    AccessToken,
 }
 
 /// When to synchronize, as typed. Fields that belong to another kind than the chosen one are a mistake, so that nothing is silently ignored.
@@ -360,9 +371,13 @@ pub struct OrganizationDraft {
     pub host: String,
     /// Whether the person allows plain http to another machine.
     pub plain_http: PlainHttp,
-    /// The login that the token belongs to.
+    /// How to authenticate.
+    pub method: Method,
+    /// How much a sign-in asks for.
+    pub access: Access,
+    /// The login that the token belongs to; nothing for a sign-in.
     pub login: String,
-    /// The token.
+    /// The token; nothing for a sign-in.
     pub token: TokenDraft,
     /// The settings.
     pub settings: SettingsDraft,
@@ -376,6 +391,8 @@ impl Default for OrganizationDraft {
             service: Service::Gitlab.to_string(),
             host: HostUrl::GITLAB_COM.to_owned(),
             plain_http: PlainHttp::LoopbackOnly,
+            method: Method::default(),
+            access: Access::Read,
             login: String::new(),
             token: TokenDraft::Missing,
             settings: SettingsDraft::default(),
@@ -392,23 +409,66 @@ pub enum TokenSource {
     Value(SecretString),
 }
 
+/// How to authenticate, once it makes sense.
+#[derive(Debug, Clone)]
+pub enum ValidAuth {
+    /// By signing in at the host.
+    Sso {
+        /// How much is asked for.
+        access: Access,
+    },
+    /// With an access token.
+    AccessToken {
+        /// The login that it belongs to.
+        login: Login,
+        /// Where it is.
+        token: TokenSource,
+    },
+}
+
 /// The form once every field makes sense.
 #[derive(Debug, Clone)]
 pub struct ValidDraft {
     /// The identity that it shall have; none means a new one.
     pub id: Option<OrganizationId>,
-    /// The name.
-    pub name: OrganizationName,
+    /// The name; `None` for a sign-in without a name of its own, which gets one from its account ([`ValidDraft::name_for`]).
+    pub name: Option<OrganizationName>,
     /// The kind of host.
     pub service: Service,
     /// The host.
     pub host: HostUrl,
-    /// The login that the token belongs to.
-    pub login: Login,
-    /// The token.
-    pub token: TokenSource,
+    /// How to authenticate.
+    pub auth: ValidAuth,
     /// The settings.
     pub settings: Settings,
+}
+
+impl ValidDraft {
+    /// The name that the organization gets when its account is `login`.
+    pub fn name_for(&self, login: &Login) -> Result<OrganizationName, TextError> {
+        name_for(self.name.as_ref(), &self.settings.scope, login, &self.host)
+    }
+
+    /// The login that a token must belong to; a sign-in finds out.
+    pub const fn login(&self) -> Option<&Login> {
+        match &self.auth {
+            ValidAuth::Sso { .. } => None,
+            ValidAuth::AccessToken { login, .. } => Some(login),
+        }
+    }
+}
+
+/// The name that a person gave, or one made from the scope or the account.
+pub(crate) fn name_for(
+    given: Option<&OrganizationName>,
+    scope: &Scope,
+    login: &Login,
+    host: &HostUrl,
+) -> Result<OrganizationName, TextError> {
+    match given {
+        Some(name) => Ok(name.clone()),
+        None => default_name(scope, login, host).parse(),
+    }
 }
 
 /// The longest token that anybody issues, with room to spare.
@@ -454,24 +514,23 @@ impl OrganizationDraft {
             Field::Host,
             HostUrl::parse(&self.host, self.plain_http),
         );
-        let login = keep(&mut errors, Field::Login, self.login.parse::<Login>());
-        let token = keep_all(
-            &mut errors,
-            parse_token(&self.token).map_err(|error| vec![error]),
-        );
+        let auth = keep_all(&mut errors, self.auth());
         let settings = keep_all(&mut errors, self.settings.parse());
         let name = match &self.name {
-            Some(name) => keep(&mut errors, Field::Name, name.parse::<OrganizationName>()),
-            None => match (&settings, &login, &host) {
-                (Some(settings), Some(login), Some(host)) => {
-                    let name = default_name(&settings.scope, login, host);
-                    keep(&mut errors, Field::Name, name.parse::<OrganizationName>())
+            Some(name) => {
+                keep(&mut errors, Field::Name, name.parse::<OrganizationName>()).map(Some)
+            }
+            None => match (&settings, &auth, &host) {
+                (Some(_), Some(ValidAuth::Sso { .. }), Some(_)) => Some(None),
+                (Some(settings), Some(ValidAuth::AccessToken { login, .. }), Some(host)) => {
+                    let name = name_for(None, &settings.scope, login, host);
+                    keep(&mut errors, Field::Name, name).map(Some)
                 }
                 _ => None,
             },
         };
-        match (name, service, host, login, token, settings) {
-            (Some(name), Some(service), Some(host), Some(login), Some(token), Some(settings))
+        match (name, service, host, auth, settings) {
+            (Some(name), Some(service), Some(host), Some(auth), Some(settings))
                 if errors.is_empty() =>
             {
                 Ok(ValidDraft {
@@ -479,12 +538,45 @@ impl OrganizationDraft {
                     name,
                     service,
                     host,
-                    login,
-                    token,
+                    auth,
                     settings,
                 })
             }
             _ => Err(errors),
+        }
+    }
+
+    fn auth(&self) -> Result<ValidAuth, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        match self.method {
+            Method::Sso => {
+                if !self.login.trim().is_empty() {
+                    let message = "a login goes with an access token; leave it out, or register using login and token";
+                    errors.push(FieldError::new(Field::Login, message));
+                }
+                if !matches!(self.token, TokenDraft::Missing) {
+                    let message = "an access token goes with its login; leave it out, or register using login and token";
+                    errors.push(FieldError::new(Field::Token, message));
+                }
+                if errors.is_empty() {
+                    Ok(ValidAuth::Sso {
+                        access: self.access,
+                    })
+                } else {
+                    Err(errors)
+                }
+            }
+            Method::AccessToken => {
+                let login = keep(&mut errors, Field::Login, self.login.parse::<Login>());
+                let token = keep_all(
+                    &mut errors,
+                    parse_token(&self.token).map_err(|error| vec![error]),
+                );
+                match (login, token) {
+                    (Some(login), Some(token)) => Ok(ValidAuth::AccessToken { login, token }),
+                    _ => Err(errors),
+                }
+            }
         }
     }
 }

@@ -52,6 +52,7 @@ pub mod ids;
 pub mod inventory;
 pub mod license;
 pub mod listing;
+pub mod oauth;
 pub mod organization;
 pub mod ports;
 pub mod schedule;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::host::{HostUrl, Service};
 use crate::ids::{DeviceId, OrganizationId, SyncId};
 use crate::listing::Scope;
+use crate::oauth::{Access, ClientId};
 use crate::schedule::Schedule;
 use crate::secret::SecretRef;
 use crate::text::{Login, OrganizationName, serde_through_text};
@@ -77,27 +78,53 @@ pub enum AuthMethod {
         /// What the host said of the token when it was last asked.
         token: TokenFacts,
     },
+    /// Signed in at the host (OAuth 2.0).
+    Sso {
+        /// Where the token pair is.
+        secret: SecretRef,
+        /// The application that was signed in to.
+        client: ClientId,
+        /// How much was asked for.
+        access: Access,
+        /// What the host said of the access token when it was last asked.
+        token: TokenFacts,
+    },
 }
 
 impl AuthMethod {
     /// The secret that it uses.
     pub const fn secret(&self) -> SecretRef {
         match self {
-            Self::AccessToken { secret, .. } => *secret,
+            Self::AccessToken { secret, .. } | Self::Sso { secret, .. } => *secret,
         }
     }
 
     /// What the host said of the token.
     pub const fn token(&self) -> &TokenFacts {
         match self {
-            Self::AccessToken { token, .. } => token,
+            Self::AccessToken { token, .. } | Self::Sso { token, .. } => token,
         }
+    }
+
+    /// The same method once the host said something else of its token.
+    #[must_use]
+    pub fn with_token(mut self, said: TokenFacts) -> Self {
+        match &mut self {
+            Self::AccessToken { token, .. } | Self::Sso { token, .. } => *token = said,
+        }
+        self
+    }
+
+    /// Whether a person signed in at the host.
+    pub const fn is_sso(&self) -> bool {
+        matches!(self, Self::Sso { .. })
     }
 
     /// The word that tables use.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::AccessToken { .. } => "access_token",
+            Self::Sso { .. } => "sso",
         }
     }
 }
@@ -109,6 +136,11 @@ pub enum ActionReason {
     TokenExpired,
     /// The host knows the token no longer.
     TokenRevoked,
+    /// The sign-in cannot be renewed any more.
+    SignInAgain {
+        /// What ended it.
+        detail: String,
+    },
     /// The token may not list.
     ScopeMissing {
         /// What would do.
@@ -148,6 +180,7 @@ impl ActionReason {
         match self {
             Self::TokenExpired => "token_expired",
             Self::TokenRevoked => "token_revoked",
+            Self::SignInAgain { .. } => "sign_in_again",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::AccessDenied { .. } => "access_denied",
             Self::LoginMismatch { .. } => "login_mismatch",
@@ -163,6 +196,7 @@ impl ActionReason {
         match self {
             Self::TokenExpired => "the access token has expired".to_owned(),
             Self::TokenRevoked => "the host refuses the access token".to_owned(),
+            Self::SignInAgain { detail } => format!("the sign-in at the host has ended: {detail}"),
             Self::ScopeMissing { scope } => format!("the access token lacks the scope {scope}"),
             Self::AccessDenied { detail } => format!("the host denies access: {detail}"),
             Self::LoginMismatch { actual } => format!("the access token belongs to {actual}"),
@@ -181,6 +215,7 @@ impl ActionReason {
             Self::TokenExpired | Self::TokenRevoked => {
                 "make a new token at the host and reconnect the organization with it"
             }
+            Self::SignInAgain { .. } => "sign in again: reconnect the organization",
             Self::ScopeMissing { .. } => {
                 "make a token with that scope and reconnect the organization with it"
             }
@@ -201,7 +236,8 @@ impl fmt::Display for ActionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
         match self {
-            Self::ScopeMissing { scope: detail }
+            Self::SignInAgain { detail }
+            | Self::ScopeMissing { scope: detail }
             | Self::AccessDenied { detail }
             | Self::LoginMismatch { actual: detail }
             | Self::SecretUnavailable { detail }
@@ -234,6 +270,7 @@ impl FromStr for ActionReason {
         Ok(match (word, rest) {
             ("token_expired", None) => Self::TokenExpired,
             ("token_revoked", None) => Self::TokenRevoked,
+            ("sign_in_again", Some(detail)) => Self::SignInAgain { detail },
             ("scope_missing", Some(scope)) => Self::ScopeMissing { scope },
             ("access_denied", Some(detail)) => Self::AccessDenied { detail },
             ("login_mismatch", Some(actual)) => Self::LoginMismatch { actual },

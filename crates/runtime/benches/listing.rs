@@ -163,10 +163,10 @@ async fn listing(out: &mut impl Write, projects: u64, groups: u64) -> Result<(),
     let simulator = Simulator::start(projects, groups, LATENCY)?;
     let directory = tempfile::tempdir()?;
     let (runtime, config) = open(directory.path()).await?;
-    let access = HostAccess {
-        host: simulator.url.parse::<HostUrl>()?,
-        token: SecretString::from(simulator.token.clone()),
-    };
+    let access = HostAccess::by_token(
+        simulator.url.parse::<HostUrl>()?,
+        SecretString::from(simulator.token.clone()),
+    );
     let scope = Scope {
         groups: GroupScope::All,
         personal: PersonalNamespace::Included,

@@ -17,6 +17,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use org_core::host::HostUrl;
+use org_core::oauth::ClientId;
 use secrecy::SecretString;
 
 pub use error::{ConfigError, Mistake, Mistakes, Origin};
@@ -35,6 +37,8 @@ pub struct Config {
     pub vault: VaultConfig,
     /// Requests to hosts.
     pub http: HttpConfig,
+    /// Signing in at hosts.
+    pub oauth: OauthConfig,
     /// Syncs.
     pub sync: SyncConfig,
     /// The server.
@@ -89,6 +93,25 @@ pub enum ProxyConfig {
     None,
     /// Through this one: an `http` or `https` URL, kept secret because it may hold a password.
     Url(SecretString),
+}
+
+/// Signing in at hosts.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OauthConfig {
+    /// What this installation is known as, at most one for each host.
+    pub clients: Vec<OauthClient>,
+}
+
+/// An application that somebody registered at a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthClient {
+    /// The host.
+    pub host: HostUrl,
+    /// The application's id there.
+    pub client: ClientId,
+    /// A file with its secret, where the application is a confidential one.
+    pub secret_file: Option<PathBuf>,
 }
 
 /// Syncs.
@@ -191,6 +214,7 @@ impl Config {
         let request_timeout = layers.take("http.request_timeout", values::duration);
         let max_concurrency = layers.take("http.max_concurrency", values::count);
         let max_wait = layers.take("http.max_wait", values::duration);
+        let clients = layers.take_clients("oauth.clients");
         let lease_seconds = layers.take("sync.lease_seconds", values::count);
         let concurrency = layers.take("sync.concurrency", values::count);
         let server = server::assemble(layers);
@@ -207,6 +231,7 @@ impl Config {
                 max_concurrency: usize::try_from(max_concurrency?).ok()?,
                 max_wait: max_wait?,
             },
+            oauth: OauthConfig { clients: clients? },
             sync: SyncConfig {
                 lease: Duration::from_secs(lease_seconds?),
                 concurrency: usize::try_from(concurrency?).ok()?,

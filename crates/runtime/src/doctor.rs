@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 
 use org_core::host::HostUrl;
-use org_core::organization::{Organization, Status};
+use org_core::organization::{AuthMethod, Organization, Status};
 use org_core::ports::Probe;
 
 use crate::config::Config;
@@ -187,7 +187,7 @@ async fn reachability(runtime: &Runtime, host: &HostUrl) -> Finding {
         .host
         .probe(&Probe {
             host: host.clone(),
-            token: None,
+            credential: None,
         })
         .await;
     let what = format!("host {host}");
@@ -216,6 +216,9 @@ fn health(runtime: &Runtime, organization: &Organization) -> Finding {
             word(organization.name.as_str())
         )),
         Status::Connected | Status::Removed { .. } => {
+            if let Some(finding) = sign_in(runtime, organization, &what) {
+                return finding;
+            }
             let now = runtime.ports().clock.now();
             let token = organization.auth.token();
             match (token.days_left(now), token.notice_due(now)) {
@@ -237,6 +240,25 @@ fn health(runtime: &Runtime, organization: &Organization) -> Finding {
             }
         }
     }
+}
+
+/// How a sign-in is; nothing where an organization has a token of its own.
+fn sign_in(runtime: &Runtime, organization: &Organization, what: &str) -> Option<Finding> {
+    let AuthMethod::Sso { client, .. } = &organization.auth else {
+        return None;
+    };
+    let host = &organization.host;
+    let configured = runtime.ports().host.client(host);
+    Some(if configured.as_ref() == Some(client) {
+        let detail = "connected; its sign-in renews itself";
+        Finding::new(what, State::Good, detail)
+    } else {
+        let detail = format!(
+            "it signed in to the application {client} of {host}, which the configuration does not name, so its sign-in cannot be renewed"
+        );
+        let step = "name that application in `oauth.clients`, or sign in again: reconnect";
+        Finding::new(what, State::Problem, detail).next(step)
+    })
 }
 
 /// A text as one word of a command line, to be copied into a shell.

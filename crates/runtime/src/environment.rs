@@ -1,4 +1,4 @@
-//! The real time, real waiting and real ids: the one place of the programs that asks for them.
+//! The real time, real waiting, real ids and real randomness: the one place of the programs that asks for them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use org_core::ports::{Clock, IdSource, Randomness, Timer};
-use rand::TryRng;
+use org_core::ports::{Clock, Entropy, EntropyError, IdSource, Randomness, Timer};
+use rand::TryRng as _;
 use rand::rngs::SysRng;
 use uuid::Uuid;
 
-/// What an installation takes from its machine: the time, waiting and new ids.
+/// What an installation takes from its machine: the time, waiting, new ids and randomness.
 #[derive(Clone)]
 pub struct Environment {
     /// What time it is.
@@ -20,6 +20,8 @@ pub struct Environment {
     pub timer: Arc<dyn Timer>,
     /// New ids.
     pub ids: Arc<dyn IdSource>,
+    /// Numbers that nobody can guess.
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl Environment {
@@ -29,6 +31,7 @@ impl Environment {
             clock: Arc::new(SystemClock),
             timer: Arc::new(TokioTimer),
             ids: Arc::new(UuidSource),
+            entropy: Arc::new(OsEntropy),
         }
     }
 }
@@ -92,6 +95,18 @@ impl Randomness for SystemRandomness {
     }
 }
 
+/// The randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        SysRng.try_fill_bytes(bytes).map_err(|error| EntropyError {
+            detail: error.to_string(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +117,17 @@ mod tests {
         assert!(ids.is_sorted());
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
+    }
+
+    #[test]
+    fn the_machine_never_repeats_its_randomness() {
+        let draw = || {
+            let mut bytes = [0; 32];
+            OsEntropy.fill(&mut bytes).unwrap();
+            bytes
+        };
+        let drawn: std::collections::BTreeSet<[u8; 32]> = (0..100).map(|_| draw()).collect();
+        assert_eq!(drawn.len(), 100);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +33,9 @@ const VAULT_FILE: &str = "vault.sqlite";
 
 /// The name of the key of the embedded vault, where it is one that was made at the first start.
 const VAULT_KEY_FILE: &str = "vault.key";
+
+/// The key of the configuration that names applications.
+const CLIENTS: &str = "oauth.clients";
 
 /// Why an installation cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +93,12 @@ impl Runtime {
 
     /// The same with another time, other waiting or other ids than those of the machine.
     pub async fn open_in(config: &Config, environment: Environment) -> Result<Self, OpenError> {
-        let Environment { clock, timer, ids } = environment;
+        let Environment {
+            clock,
+            timer,
+            ids,
+            entropy,
+        } = environment;
         make_private(&config.data_dir)?;
         // Pauses between repetitions only have to differ from program to program, which new ids do.
         let rng = StdRng::seed_from_u64(ids.next_id().as_u64_pair().1);
@@ -103,6 +111,8 @@ impl Runtime {
             vault: vault.clone(),
             organizations: shared.clone(),
             attempts: shared.clone(),
+            sign_ins: shared.clone(),
+            renewals: shared.clone(),
             inventory: shared.clone(),
             syncs: shared.clone(),
             licenses: shared.clone(),
@@ -111,6 +121,7 @@ impl Runtime {
             clock,
             timer,
             ids: ids.clone(),
+            entropy,
         };
         let accounts = AccountPorts {
             accounts: Arc::new(store.clone()),
@@ -249,7 +260,54 @@ fn host(
                 .map_err(|error| refused(&error))?;
         }
     }
+    for client in &config.oauth.clients {
+        let secret = match &client.secret_file {
+            Some(path) => Some(client_secret(path)?),
+            None => None,
+        };
+        gitlab = gitlab.oauth_client(client.host.clone(), client.client.clone(), secret);
+    }
     GitlabHost::new(gitlab, clock, timer, rng).map_err(|error| refused(&error))
+}
+
+/// The longest client secret that any host gives, with room to spare; what is longer is another file by mistake.
+const MAX_CLIENT_SECRET: usize = 4096;
+
+/// The secret of a confidential application. No message repeats any of it.
+fn client_secret(path: &Path) -> Result<SecretString, OpenError> {
+    let refused = |reason: &str| OpenError::File {
+        key: CLIENTS,
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let metadata = fs::metadata(path).map_err(|error| refused(&error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(refused("it is no file"));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(refused(
+            "others may read it; make it private with `chmod 600`",
+        ));
+    }
+    if metadata.len() > MAX_CLIENT_SECRET as u64 {
+        return Err(refused(
+            "it is too long; it must hold the client secret alone",
+        ));
+    }
+    // The bytes become the secret itself and are wiped with it.
+    let text = String::from_utf8(read(CLIENTS, path)?)
+        .map(SecretString::from)
+        .map_err(|_| refused("it is not text in UTF-8"))?;
+    let secret = text.expose_secret().trim();
+    match secret {
+        "" => Err(refused("it is empty; it must hold the client secret")),
+        secret if secret.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(SecretString::from(secret))
+        }
+        _ => Err(refused(
+            "it has white space or other characters that no client secret has; it must hold the client secret alone",
+        )),
+    }
 }
 
 async fn open_vault(config: &Config) -> Result<EmbeddedVault, OpenError> {

@@ -14,7 +14,7 @@ use org_core::organization::Organization;
 use org_core::ports::Ports;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
-use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect, expiry};
+use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect, expiry, sign_in};
 use tokio::task::JoinSet;
 
 /// The longest time between two looks at the store.
@@ -108,9 +108,11 @@ pub async fn run(
 
 type Chosen = (OrganizationId, Result<Organization, UseCaseError>);
 
-/// What has to be done now and then, whatever is due: what dead programs left behind, and notices of tokens that expire.
+/// What has to be done now and then, whatever is due: what dead programs left behind, sign-ins that nobody finished, and notices of tokens
+/// that expire.
 async fn look_after(ports: &Ports) -> Result<(), UseCaseError> {
     connect::clean_up(ports).await?;
+    sign_in::clean_up(ports).await?;
     expiry::remind(ports).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use org_core::event::Event;
 use org_core::ids::{AttemptId, SecretId};
 use org_core::ports::{AttemptStore, StoreError};
 use org_core::secret::SecretRef;
+use org_core::text::Login;
 use uuid::Uuid;
 
 use crate::cells::{Cells, micros};
@@ -33,7 +34,7 @@ pub(crate) async fn save(
     .bind(attempt.name.as_str())
     .bind(attempt.service.to_string())
     .bind(attempt.host.to_string())
-    .bind(attempt.login.as_str())
+    .bind(attempt.login.as_ref().map(Login::as_str))
     .bind(attempt.secret.map(|secret| secret.0.as_uuid()))
     .bind(to_json(&SettingsWire::from(&attempt.settings)))
     .bind(to_the_microsecond(attempt.state.clone()).to_string())
@@ -63,7 +64,7 @@ fn attempt(row: &DbRow) -> Result<ConnectionAttempt, StoreError> {
         name: cells.parse("name")?,
         service: cells.parse("service")?,
         host: cells.parse("host")?,
-        login: cells.parse("login")?,
+        login: cells.optional("login")?,
         secret: secret.map(|id| SecretRef(SecretId::from_uuid(id))),
         settings: cells
             .json::<SettingsWire>("settings")?

@@ -54,6 +54,23 @@ impl<'r> Cells<'r> {
             .map_err(|error: T::Err| self.unreadable(column, error))
     }
 
+    /// The same, or none.
+    pub(crate) fn optional<T>(&self, column: &'static str) -> Result<Option<T>, StoreError>
+    where
+        T: FromStr<Err: Into<BoxError>>,
+    {
+        match self.get::<Option<&str>>(column)? {
+            None => Ok(None),
+            Some(_) => self.parse(column).map(Some),
+        }
+    }
+
+    /// A hash.
+    pub(crate) fn bytes(&self, column: &'static str) -> Result<[u8; 32], StoreError> {
+        let bytes: &[u8] = self.get(column)?;
+        <[u8; 32]>::try_from(bytes).map_err(|error| self.unreadable(column, error))
+    }
+
     /// A moment.
     pub(crate) fn time(&self, column: &'static str) -> Result<DateTime<Utc>, StoreError> {
         self.optional_time(column)?

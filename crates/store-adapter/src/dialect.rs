@@ -143,6 +143,11 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/sqlite/0001_first_tables.sql"),
     ),
     (
+        2,
+        "sign ins",
+        include_str!("../migrations/sqlite/0002_sign_ins.sql"),
+    ),
+    (
         4,
         "accounts",
         include_str!("../migrations/sqlite/0004_accounts.sql"),

@@ -1,7 +1,7 @@
 //! The stores of Forgehold on `SQLite`: one file next to the vault, no server.
 //!
-//! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, inventory, syncs,
-//! licenses, events, accounts and kept answers.
+//! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, sign-ins, renewals,
+//! inventory, syncs, licenses, events, accounts and kept answers.
 //!
 //! # What it promises
 //!
@@ -30,7 +30,9 @@ mod inventory;
 mod licenses;
 mod migrations;
 mod organizations;
+mod renewals;
 mod seats;
+mod sign_ins;
 mod store;
 mod syncs;
 mod wire;

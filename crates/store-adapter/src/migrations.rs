@@ -74,6 +74,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(listed.join("\n"), @r"
         0001 first tables a0a8886574073df2d688556bfe8e04c5
+        0002 sign ins dd7b6ddb2f93c9677f6aedd844fc40e6
         0004 accounts 27c93ad0aa1af1cc139b5198b0bcdde1
         ");
     }

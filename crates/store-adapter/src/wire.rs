@@ -5,10 +5,12 @@ use std::error::Error;
 use org_core::event::FieldChange;
 use org_core::ids::DeviceId;
 use org_core::listing::{GroupScope, MissingPart, PersonalNamespace, Scope};
+use org_core::oauth::Purpose;
 use org_core::organization::{AuthMethod, Settings};
 use org_core::secret::SecretRef;
 use org_core::sync::Counts;
 use org_core::token::{CapabilityTable, Grant, TokenFacts};
+use org_core::use_cases::reconnect::BlindReconnect;
 use serde::{Deserialize, Serialize};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -94,6 +96,12 @@ pub(crate) enum AuthWire {
         secret: String,
         token: TokenWire,
     },
+    Sso {
+        secret: String,
+        client: String,
+        access: String,
+        token: TokenWire,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,6 +112,34 @@ pub(crate) struct TokenWire {
     fine_grained: bool,
     expires_on: Option<String>,
     state: String,
+}
+
+impl From<&TokenFacts> for TokenWire {
+    fn from(token: &TokenFacts) -> Self {
+        Self {
+            id: token.id,
+            name: token.name.clone(),
+            scopes: token.scopes.iter().cloned().collect(),
+            fine_grained: token.fine_grained,
+            expires_on: token.expires_on.map(|day| day.to_string()),
+            state: token.state.to_string(),
+        }
+    }
+}
+
+impl TryFrom<TokenWire> for TokenFacts {
+    type Error = BoxError;
+
+    fn try_from(wire: TokenWire) -> Result<Self, BoxError> {
+        Ok(Self {
+            id: wire.id,
+            name: wire.name,
+            scopes: wire.scopes.into_iter().collect(),
+            fine_grained: wire.fine_grained,
+            expires_on: wire.expires_on.map(|day| day.parse()).transpose()?,
+            state: wire.state.parse()?,
+        })
+    }
 }
 
 impl TryFrom<&AuthMethod> for AuthWire {
@@ -118,14 +154,18 @@ impl TryFrom<&AuthMethod> for AuthWire {
             } => Ok(Self::AccessToken {
                 login: login.to_string(),
                 secret: secret.to_string(),
-                token: TokenWire {
-                    id: token.id,
-                    name: token.name.clone(),
-                    scopes: token.scopes.iter().cloned().collect(),
-                    fine_grained: token.fine_grained,
-                    expires_on: token.expires_on.map(|day| day.to_string()),
-                    state: token.state.to_string(),
-                },
+                token: token.into(),
+            }),
+            AuthMethod::Sso {
+                secret,
+                client,
+                access,
+                token,
+            } => Ok(Self::Sso {
+                secret: secret.to_string(),
+                client: client.to_string(),
+                access: access.to_string(),
+                token: token.into(),
             }),
             other => Err(format!("this version cannot keep the method {}", other.as_str()).into()),
         }
@@ -136,21 +176,103 @@ impl TryFrom<AuthWire> for AuthMethod {
     type Error = BoxError;
 
     fn try_from(wire: AuthWire) -> Result<Self, BoxError> {
-        let AuthWire::AccessToken {
-            login,
-            secret,
-            token,
-        } = wire;
-        Ok(Self::AccessToken {
-            login: login.parse()?,
-            secret: SecretRef(secret.parse()?),
-            token: TokenFacts {
-                id: token.id,
-                name: token.name,
-                scopes: token.scopes.into_iter().collect(),
-                fine_grained: token.fine_grained,
-                expires_on: token.expires_on.map(|day| day.parse()).transpose()?,
-                state: token.state.parse()?,
+        Ok(match wire {
+            AuthWire::AccessToken {
+                login,
+                secret,
+                token,
+            } => Self::AccessToken {
+                login: login.parse()?,
+                secret: SecretRef(secret.parse()?),
+                token: token.try_into()?,
+            },
+            AuthWire::Sso {
+                secret,
+                client,
+                access,
+                token,
+            } => Self::Sso {
+                secret: SecretRef(secret.parse()?),
+                client: client.parse()?,
+                access: access.parse()?,
+                token: token.try_into()?,
+            },
+        })
+    }
+}
+
+/// What a sign-in is for.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub(crate) enum PurposeWire {
+    Connect {
+        attempt: String,
+        organization: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    Reconnect {
+        organization: String,
+        blind: BlindWire,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BlindWire {
+    Refused,
+    Confirmed,
+}
+
+impl From<&Purpose> for PurposeWire {
+    fn from(purpose: &Purpose) -> Self {
+        match purpose {
+            Purpose::Connect {
+                attempt,
+                organization,
+                name,
+            } => Self::Connect {
+                attempt: attempt.to_string(),
+                organization: organization.to_string(),
+                name: name.as_ref().map(ToString::to_string),
+            },
+            Purpose::Reconnect {
+                organization,
+                blind,
+            } => Self::Reconnect {
+                organization: organization.to_string(),
+                blind: match blind {
+                    BlindReconnect::Refused => BlindWire::Refused,
+                    BlindReconnect::Confirmed => BlindWire::Confirmed,
+                },
+            },
+        }
+    }
+}
+
+impl TryFrom<PurposeWire> for Purpose {
+    type Error = BoxError;
+
+    fn try_from(wire: PurposeWire) -> Result<Self, BoxError> {
+        Ok(match wire {
+            PurposeWire::Connect {
+                attempt,
+                organization,
+                name,
+            } => Self::Connect {
+                attempt: attempt.parse()?,
+                organization: organization.parse()?,
+                name: name.map(|name| name.parse()).transpose()?,
+            },
+            PurposeWire::Reconnect {
+                organization,
+                blind,
+            } => Self::Reconnect {
+                organization: organization.parse()?,
+                blind: match blind {
+                    BlindWire::Refused => BlindReconnect::Refused,
+                    BlindWire::Confirmed => BlindReconnect::Confirmed,
+                },
             },
         })
     }

@@ -1,16 +1,28 @@
 //! What is shown, in its order.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::browser::Browser;
 use super::forgehold::Forgehold;
-use super::simulator::Simulator;
+use super::simulator::{PASSWORD, Simulator};
 use crate::ui;
 
 /// The group that is connected; the simulator's own generated groups are below it.
 const GROUP: &str = "acme";
 
-pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
+/// The group that is connected by a sign-in.
+const SIGNED_IN: &str = "globex";
+
+/// The id of the application at the simulator.
+const CLIENT: &str = "forgehold-demo";
+
+pub(super) fn play(forgehold: Forgehold, simulator: &Simulator) -> Result<()> {
+    by_token(&forgehold, simulator)?;
+    by_sign_in(forgehold, simulator)
+}
+
+fn by_token(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
     ui::heading("A corner of the host that we know by name, among a few hundred others");
     apply(simulator, &corner())?;
 
@@ -44,7 +56,47 @@ pub(super) fn play(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
         forgehold.run(&["repo", "why", repository])?;
     }
     forgehold.run(&["license", "status"])?;
-    forgehold.run(&["events", "--limit", "12"])
+    forgehold.run(&["events", "--limit", "12"])?;
+
+    ui::heading("The host replaces the access token by a new one");
+    forgehold.run(&["org", "rotate-token", GROUP, "--days", "90"])
+}
+
+/// The host is signed in to by a person with a browser, as long as that lasts; and it hears when that is over.
+fn by_sign_in(forgehold: Forgehold, simulator: &Simulator) -> Result<()> {
+    ui::heading("Signing in instead: first an application must be registered at the host");
+    let mut add = vec!["org", "add", "gitlab", "--host", simulator.url()];
+    add.extend(["--group", SIGNED_IN, "--no-personal", "--no-browser"]);
+    let told = forgehold.refusal(&add)?;
+    let (_, rest) = told
+        .split_once("exactly the redirect URI ")
+        .context("it does not tell what to register")?;
+    let redirect = rest.split(',').next().unwrap_or_default();
+    simulator.change(&json!({"do": "add_application", "application": {
+        "name": "Forgehold", "client_id": CLIENT, "redirect_uris": [redirect],
+        "scopes": ["read_api", "read_user", "read_repository"],
+    }}))?;
+    let client = format!("{} {CLIENT}", simulator.url());
+    ui::say(format_args!(
+        "\n$ export FORGEHOLD_OAUTH__CLIENTS='{client}'"
+    ));
+    let forgehold = forgehold.with_env("FORGEHOLD_OAUTH__CLIENTS", &client);
+
+    ui::heading("A person signs in at the host's own pages and agrees");
+    forgehold.run_with_visit(&add, |address| {
+        let title = Browser::default().sign_in(address, &simulator.login, PASSWORD)?;
+        ui::say(format_args!("  the browser shows: {title}"));
+        Ok(())
+    })?;
+    forgehold.run(&["org", "list"])?;
+
+    ui::heading("Removing it takes back what was granted");
+    let before = simulator.revocations()?;
+    forgehold.run(&["org", "remove", SIGNED_IN, "--confirm", SIGNED_IN])?;
+    let ended = simulator.revocations()? - before;
+    ensure!(ended == 1, "the host ended {ended} grants");
+    ui::say(format_args!("  the host has ended {ended} grant"));
+    Ok(())
 }
 
 fn add_command<'a>(url: &'a str, login: &'a str) -> Vec<&'a str> {

@@ -16,6 +16,9 @@ use crate::ui;
 /// What the world looks like: the same in every run.
 const WORLD: &str = "--seed 7 --roots 2 --groups 40 --depth 4 --projects 300 --personal 4 --shared-in 3 --foreign 6";
 
+/// The password of the person who signs in; it opens this simulator and nothing else.
+pub(super) const PASSWORD: &str = "correct-horse-battery";
+
 /// A simulator that runs until this value is dropped.
 #[derive(Debug)]
 pub(super) struct Simulator {
@@ -36,8 +39,9 @@ impl Simulator {
         let mut child = Cmd::new(program, folder)
             .words(WORLD)
             // With its standard input this program holds the simulator: however one ends, so does the other.
-            .words("--control-port 0 --stop-with-stdin --token-for alice --scope read_api --token-file")
+            .words("--control-port 0 --stop-with-stdin --token-for alice --scope read_api --scope self_rotate --token-file")
             .arg(&token_file)
+            .args(["--user", &format!("alice:{PASSWORD}")])
             .start()?;
         let stdout = child
             .stdout
@@ -78,6 +82,27 @@ impl Simulator {
             Some(status) if status.starts_with('2') => Ok(()),
             _ => bail!("the simulator refused {mutation}: {answer}"),
         }
+    }
+
+    /// How often the host ended a grant because it was asked to.
+    pub(super) fn revocations(&self) -> Result<u64> {
+        let answer = self.get("/control/oauth")?;
+        let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP")?;
+        let told: Value = serde_json::from_str(body).context("no JSON")?;
+        let count = told["stats"]["revocations"].as_u64();
+        count.context("the simulator does not count revocations")
+    }
+
+    fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(&self.control).context("the simulator is gone")?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.control
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<String> {

@@ -90,6 +90,36 @@ pub(super) fn long_files(tree: &Tree, exceptions: &str) -> Vec<Finding> {
     findings
 }
 
+const ATTACKS: &str = "docs/security/";
+
+/// A table of attacks names the tests that prove what it says; a name that is no test proves nothing.
+pub(super) fn proofs(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let tables = tree.files.iter();
+    for file in tables.filter(|file| file.path.starts_with(ATTACKS)) {
+        for (number, line) in numbered(file) {
+            let Some(proofs) = line.trim_end_matches(['|', ' ']).rsplit('|').next() else {
+                continue;
+            };
+            if !line.starts_with('|') {
+                continue;
+            }
+            for name in proofs.split('`').skip(1).step_by(2) {
+                let (plain, generic) = (format!("fn {name}("), format!("fn {name}<"));
+                let mut sources = tree.rust_files();
+                if !sources.any(|file| file.text.contains(&plain) || file.text.contains(&generic)) {
+                    findings.push(Finding::new(
+                        format!("{}:{number}", file.path),
+                        format!("there is no test `{name}`"),
+                        "name the test that proves the line, or write it",
+                    ));
+                }
+            }
+        }
+    }
+    findings
+}
+
 /// The map names every crate, and no crate that is gone.
 pub(super) fn map(tree: &Tree, crates: &[&str]) -> Vec<Finding> {
     let Some(map) = tree.file(MAP) else {

@@ -47,6 +47,21 @@ fn white_space_is_kept_tidy() {
 }
 
 #[test]
+fn a_table_of_attacks_names_tests_that_are_there() {
+    let files = [
+        (
+            "docs/security/x.md",
+            "Text about `nothing`.\n| theft | `Lock` | `the_door_is_locked`, `the_window_is` |\n",
+        ),
+        ("a.rs", "//! Fine.\nfn the_door_is_locked() {}\n"),
+    ];
+    insta::assert_snapshot!(found(rules::proofs, &files), @"
+    docs/security/x.md:2: there is no test `the_window_is`
+        name the test that proves the line, or write it
+    ");
+}
+
+#[test]
 fn long_files_need_a_reason() {
     let long = "//! Long.\n".repeat(651);
     let files = [

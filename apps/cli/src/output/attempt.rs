@@ -20,8 +20,8 @@ pub(crate) struct Attempt {
     service: String,
     /// The address of the host.
     host: String,
-    /// The login that the token should belong to.
-    login: String,
+    /// The login that the token should belong to, or that signed in; null where nobody had signed in yet.
+    login: Option<String>,
     /// `open`, `failed`, `succeeded`, or `abandoned` where the program that was at it ended before it was done.
     state: Cow<'static, str>,
     /// With `failed`: why, with what to do next.
@@ -51,7 +51,7 @@ impl Attempt {
             name: attempt.name.to_string(),
             service: attempt.service.to_string(),
             host: attempt.host.to_string(),
-            login: attempt.login.to_string(),
+            login: attempt.login.as_ref().map(ToString::to_string),
             state: Cow::Borrowed(state),
             reason,
             organization,
@@ -70,7 +70,7 @@ impl Row for Attempt {
             self.created_at.clone(),
             self.name.clone(),
             self.host.clone(),
-            self.login.clone(),
+            self.login.clone().unwrap_or_default(),
             self.state.to_string(),
             self.reason.clone().unwrap_or_default(),
         ]

@@ -1,12 +1,12 @@
 //! What connecting would do, without doing it.
 
 use chrono::{DateTime, Utc};
-use org_core::draft::ValidDraft;
+use org_core::draft::{ValidAuth, ValidDraft};
 use org_core::ports::Identity;
 use org_core::use_cases::preflight::Coverage as CoreCoverage;
 use serde::Serialize;
 
-use super::organization::{Account, Permission, SettingsBody, Token, permissions};
+use super::organization::{Account, Permission, SettingsBody, Token, permissions, signed_in};
 use super::schedule::Preview;
 use super::sync::Missing;
 use super::{Describe, Row, Text};
@@ -22,11 +22,15 @@ pub(crate) struct Check {
     name: String,
     /// The address of the host.
     host: String,
-    /// Whose token it is.
+    /// Who signed in, or whose token it is.
     account: Account,
+    /// `access_token` or `sso`.
+    method: &'static str,
+    /// With `sso`: how much was asked for, `read` or `restore`.
+    access: Option<&'static str>,
     /// What the host says of the token.
     token: Token,
-    /// What the token allows.
+    /// What it allows.
     permissions: Vec<Permission>,
     /// What a person chose.
     settings: SettingsBody,
@@ -103,10 +107,17 @@ impl Check {
         coverage: Option<Coverage>,
         now: DateTime<Utc>,
     ) -> Self {
+        let name = draft.name_for(&identity.account.login);
+        let (method, access) = match &draft.auth {
+            ValidAuth::Sso { access } => ("sso", Some(access.as_str())),
+            ValidAuth::AccessToken { .. } => ("access_token", None),
+        };
         Self {
-            name: draft.name.to_string(),
+            name: name.map_or_else(|_| draft.host.to_string(), |name| name.to_string()),
             host: draft.host.to_string(),
             account: (&identity.account).into(),
+            method,
+            access,
             token: Token::new(&identity.token, identity.token.days_left(now)),
             permissions: permissions(&identity.capabilities),
             settings: (&draft.settings).into(),
@@ -133,7 +144,13 @@ impl Describe for Check {
         text.field("Name", &self.name);
         text.field("Host", &self.host);
         text.field("Account", &self.account);
-        text.field("Token expires", self.token.expiry());
+        match self.access {
+            Some(access) => {
+                text.field("Authentication", signed_in(access));
+                text.field("Granted scopes", self.token.scopes());
+            }
+            None => text.field("Token expires", self.token.expiry()),
+        }
         self.settings.describe(text);
         text.heading("Synchronization");
         self.preview.describe(text);
@@ -151,5 +168,43 @@ impl Describe for Check {
         text.field("Would get a license", coverage.would_license);
         text.table(&coverage.namespaces);
         text.table(&coverage.missing);
+    }
+}
+
+/// What a person has filled in, before anybody signed in: who that will be, and what the host grants, is not known yet.
+#[derive(Debug)]
+pub(crate) struct Intent {
+    name: Option<String>,
+    host: String,
+    access: &'static str,
+    settings: SettingsBody,
+    preview: Preview,
+}
+
+impl Intent {
+    /// Nothing where the form needs no sign-in.
+    pub(crate) fn new(draft: &ValidDraft, now: DateTime<Utc>) -> Option<Self> {
+        let ValidAuth::Sso { access } = draft.auth else {
+            return None;
+        };
+        Some(Self {
+            name: draft.name.as_ref().map(ToString::to_string),
+            host: draft.host.to_string(),
+            access: access.as_str(),
+            settings: (&draft.settings).into(),
+            preview: Preview::new(&draft.settings.schedule, None, now, PREVIEWED_RUNS),
+        })
+    }
+}
+
+impl Describe for Intent {
+    fn describe(&self, text: &mut Text) {
+        let name = self.name.as_deref();
+        text.field("Name", name.unwrap_or("made from whoever signs in"));
+        text.field("Host", &self.host);
+        text.field("Authentication", signed_in(self.access));
+        self.settings.describe(text);
+        text.heading("Synchronization");
+        self.preview.describe(text);
     }
 }

@@ -123,6 +123,11 @@ impl Output {
         }
     }
 
+    /// Tells a person what only they can do; without it nothing goes on, so it comes where notes are hidden too.
+    pub(crate) fn ask(message: &str) {
+        to_stderr(&format!("{}\n", plain(message)));
+    }
+
     /// Shows a person something that a question is about.
     pub(crate) fn show<T: Describe>(&self, value: &T) {
         let mut text = Text::new(self.stderr, width());

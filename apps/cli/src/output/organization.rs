@@ -7,6 +7,7 @@ use org_core::inventory::Presence;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
 use org_core::token::{CapabilityTable, Grant};
+use org_core::use_cases::credential::Revocation;
 use org_core::use_cases::overview::Overview;
 use serde::{Deserialize, Serialize};
 
@@ -77,10 +78,14 @@ impl std::fmt::Display for Account {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Authentication {
-    /// `access_token`.
+    /// `access_token` or `sso`.
     method: Cow<'static, str>,
     /// The id of the secret that holds the token.
     secret: Option<String>,
+    /// With `sso`: the id of the application that was signed in to.
+    application: Option<String>,
+    /// With `sso`: how much was asked for, `read` or `restore`.
+    access: Option<Cow<'static, str>>,
     /// What the host says of the token.
     token: Token,
 }
@@ -110,6 +115,10 @@ impl Token {
             expires_on: token.expires_on.map(|day| day.to_string()),
             days_left,
         }
+    }
+
+    pub(crate) fn scopes(&self) -> String {
+        self.scopes.join(", ")
     }
 
     pub(crate) fn expiry(&self) -> String {
@@ -350,11 +359,35 @@ impl From<&Overview> for Organization {
 }
 
 fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
+    let (application, access) = match auth {
+        AuthMethod::Sso { client, access, .. } => (Some(client.to_string()), Some(Cow::Borrowed(access.as_str()))),
+        _ => (None, None),
+    };
     Authentication {
         method: Cow::Borrowed(auth.as_str()),
         secret: Some(auth.secret().to_string()),
+        application,
+        access,
         token: Token::new(auth.token(), days_left),
     }
+}
+
+impl Authentication {
+    fn describe(&self, text: &mut Text) {
+        if let (Some(application), Some(access)) = (&self.application, &self.access) {
+            text.field("Authentication", signed_in(access));
+            text.field("Application", application);
+            text.field("Granted scopes", self.token.scopes());
+        } else {
+            text.field("Token", &self.token.name);
+            text.field("Token expires", self.token.expiry());
+        }
+    }
+}
+
+/// How a sign-in is called.
+pub(crate) fn signed_in(access: &str) -> String {
+    format!("single sign-on (SSO), {access} access")
 }
 
 impl Row for Organization {
@@ -394,8 +427,7 @@ impl Describe for Organization {
         if let Some(step) = &self.status.next_step {
             text.field("Next step", step);
         }
-        text.field("Token", &self.authentication.token.name);
-        text.field("Token expires", self.authentication.token.expiry());
+        self.authentication.describe(text);
         self.settings.describe(text);
         text.field("Repositories", self.counts.repositories);
         text.field("Groups", self.counts.groups);
@@ -446,6 +478,12 @@ impl Describe for Connected {
 pub(crate) struct Removal {
     /// The name that it had.
     name: String,
+    /// The address of the host that it was at.
+    host: String,
+    /// What became of what a sign-in had granted at the host: `none` where there was none, `revoked`, or `left` where the host did not end it.
+    grant: Cow<'static, str>,
+    /// With `left`: why, in words.
+    grant_detail: Option<String>,
     /// How many licenses are free again.
     freed_licenses: u64,
     /// How many secrets were deleted.
@@ -456,8 +494,16 @@ pub(crate) struct Removal {
 
 impl From<&org_core::use_cases::manage::Removal> for Removal {
     fn from(removal: &org_core::use_cases::manage::Removal) -> Self {
+        let (grant, grant_detail) = match &removal.revocation {
+            Revocation::NotGranted => ("none", None),
+            Revocation::Revoked => ("revoked", None),
+            Revocation::Failed(why) => ("left", Some(why.clone())),
+        };
         Self {
             name: removal.organization.name.to_string(),
+            host: removal.organization.host.to_string(),
+            grant,
+            grant_detail,
             freed_licenses: removal.freed,
             deleted_secrets: removal.secrets,
             secrets_left: removal.secrets_left,
@@ -471,6 +517,17 @@ impl Describe for Removal {
             "removed {}: {} licenses are free again, {} secrets were deleted; the history stays",
             self.name, self.freed_licenses, self.deleted_secrets
         ));
+        match &self.grant_detail {
+            _ if self.grant == "revoked" => text.line(format_args!(
+                "{} has ended what the sign-in had granted",
+                self.host
+            )),
+            Some(why) => text.line(format_args!(
+                "{} did not end what the sign-in had granted: {why}; revoke the application there (User settings, Applications)",
+                self.host
+            )),
+            None => {}
+        }
         if self.secrets_left > 0 {
             text.line(format_args!(
                 "{} secrets could not be deleted yet; `forgehold run` tries again",

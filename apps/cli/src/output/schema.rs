@@ -75,6 +75,7 @@ impl Answers {
         all.add::<Decided>("org reject", One);
         all.add::<Removal>("org remove", One);
         all.add::<Organization>("org resume", One);
+        all.add::<Organization>("org rotate-token", One);
         all.add::<Organization>("org show", One);
         all.add::<Synced>("org sync", One);
         all.add::<LicenseChange>("repo assign", One);

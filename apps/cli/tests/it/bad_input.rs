@@ -105,9 +105,8 @@ fn a_script_is_never_asked() {
     let place = Place::new();
     let ran = place.run(&["org", "add", "gitlab"]);
     assert_snapshot!(ran.code(2).stderr, @"
-    error: 2 values are not right; nothing was changed
-      --login: the login is empty
-      --token-secret or --token-stdin: there is no access token; name a secret of the password manager, or give the token on standard input
+    error: no application is configured for signing in at https://gitlab.com
+    hint: register an application at https://gitlab.com (User settings, Applications; not confidential; scopes read_api, read_user, read_repository, and api for restoring) with exactly the redirect URI http://127.0.0.1/callback/gitlab.com, and add its client id to `oauth.clients` of the configuration; or register using login and token
     ");
     let ran = place.run(&["org", "add", "gitlab", "-o", "json"]);
     let error: serde_json::Value = serde_json::from_str(&ran.code(2).stderr).expect("JSON");
@@ -115,21 +114,10 @@ fn a_script_is_never_asked() {
     {
       "error": {
         "causes": [],
-        "fields": [
-          {
-            "field": "login",
-            "flag": "--login",
-            "message": "the login is empty"
-          },
-          {
-            "field": "token",
-            "flag": "--token-secret or --token-stdin",
-            "message": "there is no access token; name a secret of the password manager, or give the token on standard input"
-          }
-        ],
-        "hint": null,
+        "fields": [],
+        "hint": "register an application at https://gitlab.com (User settings, Applications; not confidential; scopes read_api, read_user, read_repository, and api for restoring) with exactly the redirect URI http://127.0.0.1/callback/gitlab.com, and add its client id to `oauth.clients` of the configuration; or register using login and token",
         "kind": "invalid",
-        "message": "2 values are not right; nothing was changed"
+        "message": "no application is configured for signing in at https://gitlab.com"
       }
     }
     "#);

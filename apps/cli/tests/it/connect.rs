@@ -164,7 +164,7 @@ fn what_was_connected_can_be_looked_at() {
     ");
     assert_snapshot!(steady(&place.ok(&["events", "--kind", "organization."])), @"
     Nr  When  Who  What  On  Details
-    2  [time]  jane  organization.connected  organization  acme; host: http://127.0.0.1:[port]; account: alice; scope: acme; protect_groups: on; auto_license: on; license_existing: matching; schedule: at 06:00 and 18:00 Europe/Warsaw, Monday to Friday
+    2  [time]  jane  organization.connected  organization  acme; host: http://127.0.0.1:[port]; account: alice; method: access_token; scope: acme; protect_groups: on; auto_license: on; license_existing: matching; schedule: at 06:00 and 18:00 Europe/Warsaw, Monday to Friday
     ");
     assert_snapshot!(steady(&place.ok(&["secret", "list"])), @"
     Name  Version  Owner  Used by  Changed

@@ -1,6 +1,7 @@
 //! The program `forgehold` from end to end, against a simulated GitLab.
 
 mod bad_input;
+mod browser;
 mod connect;
 mod follow;
 mod json;
@@ -12,4 +13,6 @@ mod secrets;
 mod served;
 mod shell;
 mod sim;
+mod sso;
+mod sso_secrets;
 mod terminal;

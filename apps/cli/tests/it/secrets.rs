@@ -32,7 +32,7 @@ fn clean_run(what: &str, ran: &Ran) {
     );
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder is there");
     entries
         .map(|entry| entry.expect("it is readable").path())

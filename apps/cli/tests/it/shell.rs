@@ -62,7 +62,7 @@ fn verbose_logs_to_standard_error() {
 }
 
 #[test]
-fn the_help_tells_the_exit_codes_and_that_there_is_no_single_sign_on() {
+fn the_help_tells_the_exit_codes_and_how_to_sign_in() {
     let place = Place::new();
     let help = place.ok(&["--help"]);
     assert!(
@@ -71,7 +71,7 @@ fn the_help_tells_the_exit_codes_and_that_there_is_no_single_sign_on() {
     );
     let help = place.ok(&["org", "add", "gitlab", "--help"]);
     assert!(
-        help.contains("Single sign-on (SSO) does not exist yet"),
+        help.contains("By default you sign in at the host (single sign-on, SSO)"),
         "{help}"
     );
 }

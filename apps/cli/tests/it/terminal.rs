@@ -10,6 +10,7 @@ use gitlab_sim::{Fault, FaultKind};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use crate::browser::{Browser, registered};
 use crate::place::Place;
 use crate::sim::{PATIENCE, Sim};
 
@@ -174,11 +175,9 @@ fn the_form_asks_judges_shows_and_connects() {
     terminal.expect("has no scheme");
     terminal.correct(sim.url());
     terminal.expect("Authentication");
+    terminal.expect("Single sign-on (SSO): sign in at the host");
     terminal.expect("Register using login and password/token");
-    terminal.expect("Single sign-on (SSO): does not exist yet");
     terminal.write(&format!("{DOWN}\r"));
-    terminal.expect("register using login and password/token");
-    terminal.answer("Authentication", "");
     terminal.answer("Login", "bob");
     terminal.answer("Access token", sim.token());
     terminal.answer("Groups", "acme");
@@ -240,6 +239,107 @@ fn the_form_asks_judges_shows_and_connects() {
     }
     "#);
     assert_eq!(organization["counts"]["licensed"], 4);
+}
+
+/// The form up to its end, for signing in; the answers are the usual ones.
+#[track_caller]
+fn fill_in_for_sso(terminal: &mut Terminal, sim: &Sim) {
+    terminal.expect("Host");
+    terminal.write(&"\u{7f}".repeat(40));
+    terminal.write(&format!("{}\r", sim.url()));
+    terminal.answer("Authentication", "");
+    terminal.answer("Access", "");
+    terminal.answer("Groups", "acme");
+    terminal.answer("Cover the personal namespace too", "n");
+    terminal.answer("Protect groups", "n");
+    terminal.answer("Automatically add new repositories", "n");
+    terminal.answer("License existing repositories", "");
+    terminal.answer("Repositories list synchronization", "");
+    terminal.answer("Interval", "");
+    terminal.expect("Next runs");
+    terminal.answer("Default device", "");
+    terminal.answer("Name", "");
+    terminal.expect("single sign-on (SSO), read access");
+    terminal.answer("Proceed?", "");
+}
+
+/// The address that the person is to open.
+#[track_caller]
+fn entrance(terminal: &mut Terminal) -> String {
+    terminal.expect("open http://");
+    let before = terminal.read;
+    terminal.expect("in a browser on this machine");
+    let address = terminal.seen[before..].split_whitespace().next();
+    format!("http://{}", address.expect("an address"))
+}
+
+#[test]
+fn the_form_offers_to_sign_in_first_and_shows_what_was_granted_before_it_is_stored() {
+    let sim = Sim::company();
+    let place = registered(&sim);
+    let args = ["org", "add", "gitlab", "--no-browser", "--no-sync"];
+    for answer in ["n", "y"] {
+        let mut terminal = Terminal::start(&place, &args);
+        fill_in_for_sso(&mut terminal, &sim);
+        let entrance = entrance(&mut terminal);
+        Browser::open(&entrance).agree(&sim, "alice");
+        terminal.expect("Permissions");
+        terminal.expect("List groups and repositories");
+        assert_eq!(place.json(&["org", "list"])["items"], serde_json::json!([]));
+        terminal.answer("Connect it with these permissions?", answer);
+        let (code, seen) = terminal.end();
+        assert_eq!(code, Some(if answer == "y" { 0 } else { 130 }), "{seen}");
+    }
+    assert_eq!(
+        sim.get().oauth().stats().revocations,
+        1,
+        "the declined grant went back"
+    );
+    assert_eq!(
+        place.json(&["org", "show", "acme"])["account"]["login"],
+        "alice"
+    );
+}
+
+#[test]
+fn reconnecting_asks_how_and_an_account_that_sees_nothing_is_asked_about() {
+    let sim = Sim::company();
+    let place = registered(&sim);
+    sim.connect(&place, &["--no-sync"]).ok();
+    place.ok(&["org", "sync", "acme"]);
+    let args = [
+        "org",
+        "reconnect",
+        "acme",
+        "--sso",
+        "--no-browser",
+        "--no-sync",
+    ];
+    for answer in ["n", "y"] {
+        let mut terminal = Terminal::start(&place, &args);
+        let entrance = entrance(&mut terminal);
+        Browser::open(&entrance).agree(&sim, "bob");
+        terminal.expect("sees none of the 4 known repositories");
+        terminal.answer("Reconnect all the same?", answer);
+        let (code, seen) = terminal.end();
+        assert_eq!(code, Some(if answer == "y" { 0 } else { 130 }), "{seen}");
+    }
+    assert_eq!(
+        sim.get().oauth().stats().exchanges,
+        2,
+        "one sign-in is enough for a question"
+    );
+    assert_eq!(
+        place.json(&["org", "show", "acme"])["account"]["login"],
+        "bob"
+    );
+    let mut terminal = Terminal::start(&place, &["org", "reconnect", "acme", "--no-sync"]);
+    terminal.expect("Authentication");
+    terminal.write(&format!("{DOWN}\r"));
+    terminal.answer("Login", "");
+    terminal.expect("Access token");
+    terminal.write("\u{3}");
+    assert_eq!(terminal.end().0, Some(130));
 }
 
 #[test]

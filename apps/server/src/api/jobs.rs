@@ -115,7 +115,7 @@ async fn probe(
     })?;
     let probe = Probe {
         host: host.clone(),
-        token: None,
+        credential: None,
     };
     let report = state.ports().host.probe(&probe).await;
     Ok(axum::Json(Reachability {

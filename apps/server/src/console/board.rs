@@ -8,9 +8,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use org_core::ids::OrganizationId;
 use org_core::ports::ProbeStep;
-use org_core::use_cases::{Progress, ProgressEvent};
+use org_core::use_cases::sign_in::SignInError;
+use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -24,6 +27,11 @@ const REMEMBERED: usize = 200;
 /// The steps of connecting with a token.
 pub(super) const TOKEN_STEPS: [&str; 4] = [REACH, AUTHENTICATE, PERMISSIONS, FIRST_LIST];
 
+/// The steps of connecting by signing in at the host.
+pub(super) const SIGN_IN_STEPS: [&str; 5] =
+    [REACH, SIGN_IN, AUTHENTICATE, PERMISSIONS, FIRST_LIST];
+
+const SIGN_IN: &str = "Sign in at the host";
 const REACH: &str = "Reach the host";
 const AUTHENTICATE: &str = "Authenticate";
 const PERMISSIONS: &str = "Check permissions";
@@ -41,6 +49,18 @@ impl Board {
             attempts.pop_front();
         }
         attempts.push_back(attempt);
+    }
+
+    /// The attempt whose sign-in has this state.
+    pub(super) fn waiting_for(&self, state: &str) -> Option<Arc<Attempt>> {
+        let attempts = lock(&self.0);
+        let found = attempts.iter().find(|attempt| {
+            attempt
+                .course()
+                .sign_in
+                .is_some_and(|sign_in| sign_in.state.expose_secret() == state)
+        });
+        found.cloned()
     }
 
     pub(super) fn find(&self, id: Uuid) -> Option<Arc<Attempt>> {
@@ -87,6 +107,19 @@ pub(super) struct Course {
     pub(super) end: Option<End>,
     /// The organization, once it stands.
     pub(super) organization: Option<OrganizationId>,
+    /// The sign-in that a person has to do, until its answer is there.
+    pub(super) sign_in: Option<SignIn>,
+}
+
+/// A sign-in that waits for a person.
+#[derive(Debug, Clone)]
+pub(super) struct SignIn {
+    /// The page of the host. It is for the browser of whoever began, and for no log.
+    pub(super) url: SecretString,
+    /// What its answer will carry.
+    pub(super) state: SecretString,
+    /// When it is too late.
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 /// How an attempt ended.
@@ -163,6 +196,7 @@ impl Attempt {
                 steps: steps.iter().map(|title| Step::new(title)).collect(),
                 end: None,
                 organization: None,
+                sign_in: None,
             }),
         }
     }
@@ -173,6 +207,44 @@ impl Attempt {
 
     fn change(&self, change: impl FnOnce(&mut Course)) {
         change(&mut lock(&self.course));
+    }
+
+    /// A person has to sign in at this address.
+    pub(super) fn asks(&self, url: SecretString, expires_at: DateTime<Utc>) {
+        let state = url::Url::parse(url.expose_secret())
+            .ok()
+            .and_then(|url| {
+                let mut pairs = url.query_pairs();
+                pairs
+                    .find(|(name, _)| name == "state")
+                    .map(|(_, value)| value.into_owned())
+            })
+            .unwrap_or_default();
+        self.change(|course| {
+            course.begin(SIGN_IN);
+            course.sign_in = Some(SignIn {
+                url,
+                state: SecretString::from(state),
+                expires_at,
+            });
+        });
+    }
+
+    /// The answer of the sign-in is there: the same one is never taken twice.
+    pub(super) fn answered(&self) {
+        self.change(|course| course.sign_in = None);
+    }
+
+    /// Ends a sign-in that nobody answered in time.
+    pub(super) fn expire(&self, now: DateTime<Utc>) {
+        let late = self
+            .course()
+            .sign_in
+            .is_some_and(|sign_in| now >= sign_in.expires_at);
+        if late {
+            self.answered();
+            self.failed(UseCaseError::from(SignInError::Expired).into());
+        }
     }
 
     /// The organization stands; what follows is its first list.
@@ -298,6 +370,7 @@ pub(super) fn line(event: &ProgressEvent) -> String {
         ProgressEvent::Confirmed { done, total } => {
             format!("{done} of {total} missing repositories confirmed with the host")
         }
+        ProgressEvent::EnterCode { code, .. } => format!("Waiting for the code {code}"),
         ProgressEvent::Applying { changes } => {
             format!("Storing {}", counted(*changes, "change", "changes"))
         }

@@ -89,7 +89,7 @@ async fn tried(state: &AppState, form: &Form) -> Reach {
         Ok(host) => {
             let probe = Probe {
                 host: host.clone(),
-                token: None,
+                credential: None,
             };
             Reach::of(&host, &state.ports().host.probe(&probe).await)
         }

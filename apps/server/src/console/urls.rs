@@ -15,6 +15,7 @@ pub(super) const ADD: &str = "/organizations/add";
 pub(super) const ADD_PREVIEW: &str = "/organizations/add/preview";
 pub(super) const ADD_REACH: &str = "/organizations/add/reach";
 pub(super) const ADD_GROUPS: &str = "/organizations/add/groups";
+pub(super) const SSO_OPENING: &str = "/organizations/sso/opening";
 pub(super) const LICENSES: &str = "/licenses";
 pub(super) const LICENSES_SEATS: &str = "/licenses/seats";
 pub(super) const LICENSES_POLICY: &str = "/licenses/policy";

@@ -10,6 +10,7 @@ mod follow;
 mod manage;
 mod pictures;
 mod place;
+mod sso;
 
 pub(crate) use browser::Browser;
 pub(crate) use place::Place;

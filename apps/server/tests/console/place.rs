@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use gitlab_sim::{Account, GitlabSim, ProjectPatch, Role, TokenSpec, World};
+use gitlab_sim::{Account, ApplicationSpec, GitlabSim, ProjectPatch, Role, TokenSpec, World};
 use org_core::ids::OrganizationId;
 use org_core::organization::Organization;
 use org_core::ports::Ports;
@@ -31,6 +31,21 @@ pub(crate) struct Place {
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
     _folder: TempDir,
+}
+
+/// The id of the application that the simulator knows the server as.
+const CLIENT: &str = "forgehold-of-the-tests";
+
+/// What is registered at the simulator, which does not look at the port.
+fn redirect(host: &str) -> String {
+    let path: String = host
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
+            other => format!("~{other:02x}"),
+        })
+        .collect();
+    format!("http://127.0.0.1/callback/{path}")
 }
 
 /// When the history of the company begins.
@@ -96,6 +111,10 @@ impl Place {
             .start()
             .await
             .expect("the simulator starts");
+        let spec = ApplicationSpec::public("Forgehold", &redirect(sim.url())).client_id(CLIENT);
+        sim.oauth()
+            .add_application(&spec)
+            .expect("a new application");
         let folder = tempfile::tempdir().expect("a folder");
         // The public address has the port in it, so one is looked for before the server takes it.
         let port = {
@@ -111,6 +130,10 @@ impl Place {
             (
                 "FORGEHOLD_SERVER__PUBLIC_URL",
                 format!("http://127.0.0.1:{port}"),
+            ),
+            (
+                "FORGEHOLD_OAUTH__CLIENTS",
+                format!("{} {CLIENT}", sim.url()),
             ),
             ("FORGEHOLD_SERVER__DRAIN", "2s".to_owned()),
         ] {

@@ -8,8 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use org_core::host::HostUrl;
 use org_core::listing::{ListingEvent, Wait};
-use org_core::ports::HostError;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use org_core::ports::{Credential, HostError};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LOCATION};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use super::budget::{Advertised, Budget};
 use super::gate::{Gate, Load};
 use super::redirect::{self, Redirect};
 use super::retry_after::{http_date, retry_after};
+use super::token::{Refuser, Replaced, Token};
 use super::words::{chain, hint, tame};
 use super::{Transport, Trouble, body};
 use crate::failure::Failure;
@@ -27,6 +29,9 @@ use crate::refusal;
 
 /// Shorter waits are not worth a word.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
+
+/// How long the reachability check waits for a token; it can do without.
+const TOKEN_WAIT: Duration = Duration::from_secs(10);
 
 /// Who wants to know of waits.
 pub(crate) type Observer = mpsc::Sender<Result<ListingEvent, HostError>>;
@@ -36,6 +41,8 @@ pub(crate) type Observer = mpsc::Sender<Result<ListingEvent, HostError>>;
 pub(crate) enum Call {
     /// Something of the REST API: the path below `/api/v4`, encoded, and the query without `?`.
     Get { path: String, query: String },
+    /// Something beside the API: the path below the host's address.
+    Beside { path: &'static str },
     /// A GraphQL query, which changes nothing and may be repeated like a GET.
     Graphql { body: String },
 }
@@ -117,6 +124,8 @@ enum Unreadable {
 enum Outcome<T> {
     Good(T, Answer),
     No(Failure),
+    /// The token is not good (any more); another one may be.
+    BadToken(Failure, Refuser),
     Limited {
         after: Option<Duration>,
     },
@@ -129,11 +138,11 @@ enum Outcome<T> {
 /// One host with one credential. Clones share budget, counters and observer.
 #[derive(Clone)]
 pub(crate) struct Api {
-    transport: Arc<Transport>,
+    pub(super) transport: Arc<Transport>,
     base: Url,
     label: Arc<str>,
-    authorization: Option<HeaderValue>,
-    gate: Arc<Gate>,
+    credential: Option<Credential>,
+    pub(super) gate: Arc<Gate>,
     shared: Arc<Shared>,
     observer: Option<Observer>,
 }
@@ -141,6 +150,7 @@ pub(crate) struct Api {
 #[derive(Default)]
 struct Shared {
     budget: Budget,
+    replaced: Replaced,
     sent: AtomicU64,
     told_until: Mutex<Option<DateTime<Utc>>>,
 }
@@ -160,14 +170,14 @@ impl Api {
     pub(super) fn new(
         transport: Arc<Transport>,
         host: &HostUrl,
-        authorization: Option<HeaderValue>,
+        credential: Option<Credential>,
         gate: Arc<Gate>,
     ) -> Self {
         Self {
             transport,
             base: host.as_url().clone(),
             label: host.to_string().into(),
-            authorization,
+            credential,
             gate,
             shared: Arc::default(),
             observer: None,
@@ -183,10 +193,15 @@ impl Api {
     /// The same host without the credential.
     pub(crate) fn anonymous(&self) -> Self {
         Self {
-            authorization: None,
+            credential: None,
             shared: Arc::default(),
             ..self.clone()
         }
+    }
+
+    /// Whether the credential comes from a sign-in.
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.credential.as_ref().is_some_and(Credential::is_oauth)
     }
 
     /// The host, for messages.
@@ -218,10 +233,47 @@ impl Api {
         self.send(call, patience, read_json).await
     }
 
-    /// One request, without another try: for the reachability check.
+    /// One request, without another try: for the reachability check. Whether the credential is good is not the question there, so that one
+    /// that is not at hand is left out.
     pub(crate) async fn once(&self, call: &Call) -> Result<Answer, Trouble> {
+        let token = tokio::time::timeout(TOKEN_WAIT, self.token()).await;
+        let token = token.ok().and_then(Result::ok).flatten();
+        self.count();
+        self.attempt(call, token.as_ref()).await
+    }
+
+    pub(super) fn count(&self) {
         self.shared.sent.fetch_add(1, Ordering::Relaxed);
-        self.attempt(call).await
+    }
+
+    /// What the next request is sent with.
+    pub(super) async fn token(&self) -> Result<Option<Token>, Failure> {
+        let Some(credential) = &self.credential else {
+            return Ok(None);
+        };
+        let secret = credential.current().await.map_err(Failure::Host)?;
+        Token::of(secret).map(Some)
+    }
+
+    /// What the host may accept in place of a token that it refused; `None` where nothing would change.
+    async fn replacement(
+        &self,
+        old: &SecretString,
+        refuser: Refuser,
+    ) -> Result<Option<Token>, Failure> {
+        let replaced = &self.shared.replaced;
+        let Some(credential) = &self.credential else {
+            return Ok(None);
+        };
+        if !replaced.may_help(old, refuser) {
+            return Ok(None);
+        }
+        let Some(secret) = credential.replacement(old).await.map_err(Failure::Host)? else {
+            return Ok(None);
+        };
+        replaced.given(&secret);
+        tracing::debug!(host = %self.label, "the token was renewed; once more");
+        Token::of(secret).map(Some)
     }
 
     async fn send<T>(
@@ -233,7 +285,13 @@ impl Api {
         let config = &self.transport.config;
         let (mut failures, mut refusals) = (0_u32, 0_u32);
         let (mut spent, mut waited) = (Duration::ZERO, Duration::ZERO);
+        let (mut next, mut is_replaced) = (None, false);
         loop {
+            // Before the gate, since a renewal has to pass it too.
+            let token = match next.take() {
+                Some(token) => Some(token),
+                None => self.token().await?,
+            };
             let pass = self.gate.enter().await;
             if let Err(wait) = self.shared.budget.take(self.now()) {
                 drop(pass);
@@ -245,9 +303,9 @@ impl Api {
                 continue;
             }
             let mut flight = Flight(Some(&self.shared.budget));
-            self.shared.sent.fetch_add(1, Ordering::Relaxed);
+            self.count();
             let started = Instant::now();
-            let outcome = self.attempt(call).await;
+            let outcome = self.attempt(call, token.as_ref()).await;
             let took = started.elapsed();
             flight.0 = None;
             let advertised = outcome
@@ -259,7 +317,24 @@ impl Api {
             match self.sort(call, outcome, &parse) {
                 Outcome::Good(value, answer) => {
                     pass.report(Load::Fine(took));
+                    if let Some(token) = &token {
+                        self.shared.replaced.prove(token.secret());
+                    }
                     return Ok((value, answer));
+                }
+                Outcome::BadToken(failure, refuser) => {
+                    pass.report(Load::Fine(took));
+                    drop(pass);
+                    next = match &token {
+                        Some(token) if !is_replaced => {
+                            self.replacement(token.secret(), refuser).await?
+                        }
+                        _ => None,
+                    };
+                    if next.is_none() {
+                        return Err(failure);
+                    }
+                    is_replaced = true;
                 }
                 Outcome::No(failure) => {
                     pass.report(Load::Fine(took));
@@ -385,12 +460,18 @@ impl Api {
                 why: refusal::broken_words(&answer),
                 after: after.filter(|&after| after <= self.transport.config.retry_deadline),
             },
+            Verdict::Refused if refusal::is_bad_token(&answer) && call.is_graphql() => {
+                Outcome::BadToken(refusal::of_graphql(&answer), Refuser::Graphql)
+            }
+            Verdict::Refused if refusal::is_bad_token(&answer) => {
+                Outcome::BadToken(refusal::of_rest(&answer), Refuser::Rest)
+            }
             Verdict::Refused if call.is_graphql() => Outcome::No(refusal::of_graphql(&answer)),
             Verdict::Refused => Outcome::No(refusal::of_rest(&answer)),
         }
     }
 
-    fn asked_pause(&self, answer: &Answer) -> Option<Duration> {
+    pub(crate) fn asked_pause(&self, answer: &Answer) -> Option<Duration> {
         let host_now = answer
             .header("date")
             .and_then(http_date)
@@ -400,27 +481,27 @@ impl Api {
             .and_then(|value| retry_after(value, host_now))
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Answer, Trouble> {
+    async fn attempt(&self, call: &Call, token: Option<&Token>) -> Result<Answer, Trouble> {
         let limit = self.transport.config.request_timeout;
-        tokio::time::timeout(limit, self.exchange(call))
+        tokio::time::timeout(limit, self.exchange(call, token))
             .await
             .unwrap_or(Err(Trouble::TimedOut))
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Answer, Trouble> {
+    async fn exchange(&self, call: &Call, token: Option<&Token>) -> Result<Answer, Trouble> {
         let mut url = self.url(call);
         for _ in 0..=redirect::MOST {
             let client = &self.transport.client;
             let mut request = match call {
-                Call::Get { .. } => client.get(url.clone()),
+                Call::Get { .. } | Call::Beside { .. } => client.get(url.clone()),
                 Call::Graphql { body } => client
                     .post(url.clone())
                     .header(CONTENT_TYPE, "application/json")
                     .body(body.clone()),
             }
             .header(ACCEPT, "application/json");
-            if let Some(authorization) = &self.authorization {
-                request = request.header(AUTHORIZATION, authorization.clone());
+            if let Some(token) = token {
+                request = request.header(AUTHORIZATION, token.header());
             }
             let response = request.send().await.map_err(|error| {
                 let hint = hint(&error).map(|hint| format!("; {hint}"));
@@ -454,21 +535,29 @@ impl Api {
     }
 
     fn url(&self, call: &Call) -> Url {
-        let mut url = self.base.clone();
-        let prefix = self.base.path().trim_end_matches('/').to_owned();
         match call {
             Call::Get { path, query } => {
-                url.set_path(&format!("{prefix}/api/v4{path}"));
+                let mut url = self.below(&format!("/api/v4{path}"));
                 url.set_query((!query.is_empty()).then_some(query));
+                url
             }
-            Call::Graphql { .. } => url.set_path(&format!("{prefix}/api/graphql")),
+            Call::Beside { path } => self.below(path),
+            Call::Graphql { .. } => self.below("/api/graphql"),
         }
+    }
+
+    /// A path below the host's address, which may have one of its own.
+    pub(crate) fn below(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let prefix = self.base.path().trim_end_matches('/');
+        url.set_path(&format!("{prefix}{path}"));
         url
     }
 
     fn trace(&self, call: &Call, outcome: &Result<Answer, Trouble>, took: Duration) {
         let path = match call {
             Call::Get { path, .. } => path.as_str(),
+            Call::Beside { path } => path,
             Call::Graphql { .. } => "graphql",
         };
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,5 @@
-//! The one way to a host: everything that is sent goes through [`Api::send`], with limits, patience and politeness.
+//! The one way to a host, with limits, patience and politeness. What only asks goes through [`Api::send`] and may be repeated; what changes
+//! something goes through [`Api::post_once`] and never is.
 
 mod api;
 mod backoff;
@@ -6,24 +7,25 @@ mod body;
 mod budget;
 mod gate;
 pub(crate) mod link;
+mod once;
 mod redirect;
 mod retry_after;
 pub(crate) mod tls;
+mod token;
 pub(crate) mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use org_core::host::HostUrl;
-use org_core::ports::{Clock, Timer};
+use org_core::ports::{Clock, Credential, Timer};
 use rand::rngs::StdRng;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio_rustls::rustls::ClientConfig;
 
 pub(crate) use api::{Answer, Api, Call, Patience};
+pub(crate) use once::{Post, Unanswered};
 
 use crate::config::{ConfigError, GitlabConfig, ProxyChoice};
-use crate::failure::Failure;
 use gate::Gate;
 
 /// What all hosts share: the client, the clock, and how many requests each host has to answer.
@@ -95,29 +97,8 @@ impl Transport {
     }
 
     /// The way to one host, with a credential or without.
-    pub(crate) fn api(
-        self: &Arc<Self>,
-        host: &HostUrl,
-        token: Option<&SecretString>,
-    ) -> Result<Api, Failure> {
-        let token = token.map(|token| {
-            let text = format!("Bearer {}", token.expose_secret().trim());
-            reqwest::header::HeaderValue::from_str(&text)
-                .map(|mut value| {
-                    // Keeps it out of every Debug output of the libraries below.
-                    value.set_sensitive(true);
-                    value
-                })
-                .map_err(|_| {
-                    Failure::Refused("it holds characters that no access token has".to_owned())
-                })
-        });
-        Ok(Api::new(
-            Arc::clone(self),
-            host,
-            token.transpose()?,
-            self.gate(host),
-        ))
+    pub(crate) fn api(self: &Arc<Self>, host: &HostUrl, credential: Option<&Credential>) -> Api {
+        Api::new(Arc::clone(self), host, credential.cloned(), self.gate(host))
     }
 
     fn gate(&self, host: &HostUrl) -> Arc<Gate> {

@@ -77,21 +77,16 @@ pub(crate) fn list(
 
 async fn run(transport: Arc<Transport>, access: HostAccess, scope: Scope, events: Events) {
     let label = access.host.to_string();
-    let last = match transport.api(&access.host, Some(&access.token)) {
-        Ok(api) => {
-            let api = api.observed_by(events.clone());
-            let missing = Listing::new(api.clone(), scope, events.clone()).run().await;
-            missing.map(|missing| {
-                ListingEvent::Finished(ListingReport {
-                    missing,
-                    requests: api.sent(),
-                })
-            })
-        }
-        Err(failure) => Err(failure),
+    let api = transport.api(&access.host, Some(&access.credential));
+    let api = api.observed_by(events.clone());
+    let missing = Listing::new(api.clone(), scope, events.clone()).run().await;
+    let last: Result<_, HostError> = match missing {
+        Ok(missing) => Ok(ListingEvent::Finished(ListingReport {
+            missing,
+            requests: api.sent(),
+        })),
+        Err(failure) => Err(failure.into_host_error(&label, ACTION)),
     };
-    let last: Result<_, HostError> =
-        last.map_err(|failure| failure.into_host_error(&label, ACTION));
     // Whoever dropped the stream does not want to know.
     let _ = events.send(last).await;
 }

@@ -167,7 +167,7 @@ impl Walk<'_> {
             Err(failure) if failure.ends_everything() && self.way == Way::Keyset => {
                 return Err(failure);
             }
-            Err(failure @ Failure::RateLimited(_)) => return Err(failure),
+            Err(failure @ (Failure::RateLimited(_) | Failure::Host(_))) => return Err(failure),
             Err(failure @ (Failure::Down(_) | Failure::TooComplex(_))) => {
                 let is_alone = asks.len() == 1;
                 if !is_alone && matches!(failure, Failure::TooComplex(_)) {

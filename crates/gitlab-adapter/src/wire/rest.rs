@@ -31,6 +31,37 @@ pub(crate) struct TokenSelf {
     pub(crate) granular_scopes: Option<Vec<serde::de::IgnoredAny>>,
 }
 
+/// `GET /oauth/token/info`, which stands beside the API (Doorkeeper).
+#[derive(Debug, Deserialize)]
+pub(crate) struct TokenInfo {
+    /// The account; none for a token that an application got for itself.
+    #[serde(default)]
+    pub(crate) resource_owner_id: Option<u64>,
+    #[serde(default)]
+    scope: Option<Vec<String>>,
+    /// The same under its older name.
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    pub(crate) application: Application,
+}
+
+impl TokenInfo {
+    /// What the token was granted.
+    pub(crate) fn granted(&self) -> Vec<String> {
+        self.scope
+            .as_ref()
+            .or(self.scopes.as_ref())
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// The application that a token was given to.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Application {
+    pub(crate) uid: String,
+}
+
 /// `GET /user` and `GET /users/:id`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct User {

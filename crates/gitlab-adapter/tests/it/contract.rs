@@ -1,25 +1,31 @@
 //! The promises of the host ports, on a simulated GitLab.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use gitlab_adapter::GitlabHost;
 use gitlab_sim::{
-    Account, GitlabSim, GroupPatch, ProjectPatch, Role, TokenSpec, Visibility, World,
+    Account, ApplicationSpec, Fault, FaultKind, GitlabSim, GroupPatch, ProjectPatch, Role,
+    TokenSpec, Visibility, World,
 };
 use org_core::host::{HostUrl, PlainHttp};
 use org_core::ids::{GroupId, RepositoryId};
 use org_core::inventory::Lifecycle;
+use org_core::oauth::RedirectUri;
 use org_core::ports::{Clock as _, VcsHost};
 use org_core::testing::contract::host::{HostUnderTest, HostWorld};
-use org_core::testing::{InstantTimer, ManualClock};
+use org_core::testing::contract::oauth::OauthUnderTest;
+use org_core::testing::{InstantTimer, ManualClock, OauthCall};
 use org_core::token::TokenState;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use crate::harness::config;
+use crate::signing::CLIENT;
 
 /// A simulator with the world of the suite, and an adapter.
 struct Simulated {
@@ -101,8 +107,15 @@ async fn start(graphql: bool) -> Simulated {
         });
     }
     let sim = builder.start().await.expect("the simulator starts");
+    let url = HostUrl::parse(sim.url(), PlainHttp::LoopbackOnly).expect("a host");
+    let redirect = RedirectUri::registered_loopback(&url);
+    let application = ApplicationSpec::public("Forgehold", redirect.as_str()).client_id(CLIENT);
+    let added = sim.oauth().add_application(&application);
+    added.expect("a good application");
+    let client = CLIENT.parse().expect("a client id");
     let timer = Arc::new(InstantTimer::new(clock.clone()));
-    let host = GitlabHost::new(config(), clock, timer, StdRng::seed_from_u64(1));
+    let config = config().oauth_client(url, client, None);
+    let host = GitlabHost::new(config, clock, timer, StdRng::seed_from_u64(1));
     Simulated {
         sim,
         host: Arc::new(host.expect("a good config")),
@@ -154,6 +167,60 @@ impl HostUnderTest for Simulated {
     }
 }
 
+fn query(address: &str) -> String {
+    let address = Url::parse(address).expect("an address");
+    address.query().unwrap_or_default().to_owned()
+}
+
+#[async_trait]
+impl OauthUnderTest for Simulated {
+    async fn approve(&self, url: &SecretString, login: &str) -> String {
+        let goal = self.sim.oauth().approve(url.expose_secret(), login);
+        query(&goal.expect("the person may"))
+    }
+
+    async fn deny(&self, url: &SecretString) -> String {
+        let goal = self.sim.oauth().deny(url.expose_secret());
+        query(&goal.expect("the person may"))
+    }
+
+    async fn approve_device(&self, user_code: &str, login: &str) {
+        let approved = self.sim.oauth().approve_device(user_code, login);
+        approved.expect("it waits");
+    }
+
+    async fn deny_device(&self, user_code: &str) {
+        self.sim.oauth().deny_device(user_code).expect("it waits");
+    }
+
+    async fn lag_refresh_tokens(&self, times: u64) {
+        self.sim.oauth().lag_refresh_tokens(times);
+    }
+
+    async fn expire_sign_ins(&self) {
+        self.sim.oauth().expire_access_tokens();
+    }
+
+    async fn lose_answer(&self, call: OauthCall) {
+        let path = match call {
+            OauthCall::Exchange | OauthCall::Refresh | OauthCall::PollDevice => "/oauth/token",
+            OauthCall::StartDevice => "/oauth/authorize_device",
+            OauthCall::Revoke => "/oauth/revoke",
+            OauthCall::Rotate => "/api/v4/personal_access_tokens/self/rotate",
+        };
+        let fault = Fault::new(FaultKind::Close).method("POST").path(path);
+        self.sim.fault(fault.once());
+    }
+
+    async fn wait_for_the_next_poll(&self) {
+        self.sim.clock().advance(Duration::from_secs(10));
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.sim.clock().now().date_naive()
+    }
+}
+
 fn run(case: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -165,6 +232,7 @@ fn run(case: impl Future<Output = ()>) {
 mod by_graphql {
     use super::{run, start};
     org_core::host_contract! { run = run, make = start(true).await }
+    org_core::oauth_contract! { run = run, make = start(true).await }
 }
 
 mod by_rest {

@@ -14,7 +14,7 @@ use org_core::listing::{
     GroupScope, Listing, ListingBuilder, ListingEvent, PersonalNamespace, Scope, Wait,
 };
 use org_core::ports::{Clock, HostAccess, HostError, Timer, VcsListing as _};
-use org_core::testing::ManualClock;
+use org_core::testing::{InstantTimer, ManualClock};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -71,6 +71,14 @@ impl Scene {
     }
 
     pub(crate) async fn with(builder: Builder, config: GitlabConfig) -> Self {
+        Self::configured(builder, |_| config).await
+    }
+
+    /// With a configuration that names the host.
+    pub(crate) async fn configured(
+        builder: Builder,
+        config: impl FnOnce(&HostUrl) -> GitlabConfig,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let theirs = gitlab_sim::Clock::manual(clock.now());
         let sim = builder
@@ -83,11 +91,13 @@ impl Scene {
             theirs,
         });
         let rng = StdRng::seed_from_u64(1);
+        let access = access(sim.url(), sim.token());
+        let config = config(&access.host);
         let host = GitlabHost::new(config, clock.clone(), timer, rng).expect("a good config");
         Self {
-            access: access(sim.url(), sim.token()),
             sim,
             host,
+            access,
             clock,
         }
     }
@@ -115,11 +125,17 @@ impl Scene {
     }
 }
 
+/// An adapter by itself; its waits take no time.
+pub(crate) fn host(config: GitlabConfig) -> GitlabHost {
+    let clock = Arc::new(ManualClock::default());
+    let timer = Arc::new(InstantTimer::new(clock.clone()));
+    let rng = StdRng::seed_from_u64(1);
+    GitlabHost::new(config, clock, timer, rng).expect("a good config")
+}
+
 pub(crate) fn access(url: &str, token: &str) -> HostAccess {
-    HostAccess {
-        host: HostUrl::parse(url, PlainHttp::LoopbackOnly).expect("a host"),
-        token: token.to_owned().into(),
-    }
+    let host = HostUrl::parse(url, PlainHttp::LoopbackOnly).expect("a host");
+    HostAccess::by_token(host, token.to_owned().into())
 }
 
 pub(crate) fn all() -> Scope {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gitlab_adapter::{GitlabConfig, GitlabHost};
 use org_core::host::{HostUrl, PlainHttp};
-use org_core::ports::{Probe, ProbeReport, VcsProbe as _};
+use org_core::ports::{Credential, Probe, ProbeReport, VcsProbe as _};
 use org_core::testing::{InstantTimer, ManualClock};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -22,7 +22,7 @@ async fn probe(config: GitlabConfig, url: &str, token: Option<&str>) -> ProbeRep
     let host = GitlabHost::new(config, clock, timer, rng).expect("a good config");
     let probe = Probe {
         host: HostUrl::parse(url, PlainHttp::Allowed).expect("a host"),
-        token: token.map(|token| token.to_owned().into()),
+        credential: token.map(|token| Credential::AccessToken(token.to_owned().into())),
     };
     host.probe(&probe).await
 }

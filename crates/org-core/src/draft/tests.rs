@@ -6,6 +6,7 @@ use super::*;
 
 fn good() -> OrganizationDraft {
     OrganizationDraft {
+        method: Method::AccessToken,
         login: "jane".into(),
         token: TokenDraft::Secret("gitlab".into()),
         ..OrganizationDraft::default()
@@ -24,7 +25,13 @@ fn told(draft: &OrganizationDraft) -> String {
     match draft.validate() {
         Ok(valid) => format!(
             "{} | {} | {} | {}",
-            valid.name, valid.host, valid.settings.scope, valid.settings.schedule
+            valid
+                .name
+                .as_ref()
+                .map_or("(to be found out)", |name| name.as_str()),
+            valid.host,
+            valid.settings.scope,
+            valid.settings.schedule
         ),
         Err(errors) => join(&errors),
     }
@@ -41,6 +48,7 @@ fn all_mistakes_are_told_at_once() {
         name: Some(String::new()),
         service: "svn".into(),
         host: "gitlab.example.com".into(),
+        method: Method::AccessToken,
         login: "jane doe".into(),
         token: TokenDraft::Value("a b".to_owned().into()),
         settings: SettingsDraft {

@@ -1,4 +1,4 @@
-//! Time, waiting and new ids.
+//! Time, waiting, new ids and randomness.
 
 use std::time::Duration;
 
@@ -26,4 +26,21 @@ pub trait Timer: Send + Sync {
 pub trait IdSource: Send + Sync {
     /// A UUID that was never answered before, by any program.
     fn next_id(&self) -> Uuid;
+}
+
+/// There is no randomness to be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the machine gives no randomness: {detail}")]
+pub struct EntropyError {
+    /// What went wrong.
+    pub detail: String,
+}
+
+/// Randomness for what nobody may guess.
+///
+/// Whoever implements it for anything but a test must answer bytes from a generator made for cryptography, such as the operating system's.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait Entropy: Send + Sync {
+    /// Fills all of `bytes`, or says why it cannot.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }

@@ -1,36 +1,18 @@
 //! The service host: can it be reached, who are we there, and what is there.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use secrecy::SecretString;
 
+use super::{Credential, HostAccess, VcsOauth, VcsRotation};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
 use crate::inventory::Group;
 use crate::listing::{ListingEvent, Scope};
 use crate::text::GroupPath;
 use crate::token::{Account, CapabilityTable, TokenFacts};
-
-/// A host together with what opens it.
-#[derive(Clone)]
-pub struct HostAccess {
-    /// Where.
-    pub host: HostUrl,
-    /// The credential; sent to that very host and to no other.
-    pub token: SecretString,
-}
-
-impl fmt::Debug for HostAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HostAccess")
-            .field("host", &self.host)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Why a host did not answer as asked. No message ever holds a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +29,14 @@ pub enum HostError {
         /// Which host.
         host: String,
         /// What it said.
+        detail: String,
+    },
+    /// The sign-in cannot be renewed any more.
+    #[error("the sign-in at {host} has ended: {detail}")]
+    SignInEnded {
+        /// Which host.
+        host: String,
+        /// What ended it.
         detail: String,
     },
     /// The credential is good, but may not do this.
@@ -166,7 +156,7 @@ pub struct Probe {
     /// Where.
     pub host: HostUrl,
     /// The credential, where there is one: hosts tell their version only to those who have one.
-    pub token: Option<SecretString>,
+    pub credential: Option<Credential>,
 }
 
 /// Whether a host can be reached.
@@ -198,7 +188,8 @@ pub trait VcsIdentity: Send + Sync {
     /// Asks the host who the credential belongs to.
     ///
     /// A token that the host knows but refuses is an error ([`HostError::TokenExpired`], [`HostError::TokenRefused`]); one that is good but
-    /// may do too little is an answer, with that in its capabilities.
+    /// may do too little is an answer, with that in its capabilities. A credential of the other kind than it says it is, such as the token of
+    /// a sign-in given as an access token, is refused too, with a word about it.
     async fn identify(&self, access: &HostAccess) -> Result<Identity, HostError>;
 
     /// The group at `path` as the credential sees it; `None` if there is none or it is hidden, which hosts do not tell apart. The path is
@@ -265,6 +256,6 @@ pub trait VcsListing: Send + Sync {
 }
 
 /// Everything that connecting and following an organization needs of its host.
-pub trait VcsHost: VcsProbe + VcsIdentity + VcsListing {}
+pub trait VcsHost: VcsProbe + VcsIdentity + VcsListing + VcsOauth + VcsRotation {}
 
-impl<T: VcsProbe + VcsIdentity + VcsListing + ?Sized> VcsHost for T {}
+impl<T: VcsProbe + VcsIdentity + VcsListing + VcsOauth + VcsRotation + ?Sized> VcsHost for T {}

@@ -27,30 +27,39 @@ mod accounts;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use mockall::mock;
+use secrecy::SecretString;
 
 pub use self::accounts::{MockAccountStore, MockPasswordHasher};
 pub use super::accounts::MockRandomness;
 pub use super::answers::MockAnswerStore;
-pub use super::environment::{MockClock, MockIdSource, MockTimer};
+pub use super::credential::MockAccessTokens;
+pub use super::environment::{MockClock, MockEntropy, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};
 pub use super::licensing::MockEntitlements;
+pub use super::oauth::{MockVcsOauth, MockVcsRotation};
+pub use super::renewals::MockRenewalStore;
+pub use super::sign_ins::MockSignInStore;
 pub use super::stores::{MockAttemptStore, MockEventStore};
 pub use super::vault::MockSecretVault;
 use super::{
-    Applied, Claim, ClaimRequest, Confirmation, HostAccess, HostError, Identity, InventoryCounts,
-    InventoryStore, LicenseStore, ListingStream, OrganizationChange, OrganizationStore, Page,
-    PoolSummary, Probe, ProbeReport, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder,
-    StoreError, SyncStore, VcsIdentity, VcsListing, VcsProbe,
+    Applied, AuthorizationRequest, Claim, ClaimRequest, CodeExchange, Confirmation, DevicePoll,
+    DeviceStart, Grant, HostAccess, HostError, Identity, InventoryCounts, InventoryStore,
+    LicenseStore, ListingStream, OauthError, OrganizationChange, OrganizationStore, Page,
+    PoolSummary, Probe, ProbeReport, RepositoryFilter, RepositoryRow, Roster, RotateError,
+    RotatedToken, RunEnd, SeatHolder, StoreError, SyncStore, VcsIdentity, VcsListing, VcsOauth,
+    VcsProbe, VcsRotation,
 };
 use crate::event::Event;
+use crate::host::HostUrl;
 use crate::ids::{GroupId, OrganizationId, RepositoryId, SyncId};
 use crate::inventory::{Group, Inventory, KnownGroup};
 use crate::license::policy::LicensePolicy;
 use crate::license::pool::{PoolSnapshot, SeatKey, SeatPlan, Seats};
 use crate::license::{LicenseRecord, LicenseState};
 use crate::listing::Scope;
+use crate::oauth::{Access, ClientId, RedirectUri};
 use crate::organization::Organization;
 use crate::sync::plan::SyncPlan;
 use crate::sync::run::{HeldDecision, SyncRun};
@@ -76,6 +85,22 @@ mock! {
     impl VcsListing for VcsHost {
         fn list(&self, access: &HostAccess, scope: &Scope) -> ListingStream;
         async fn confirm(&self, access: &HostAccess, repositories: &[RepositoryId]) -> Result<BTreeMap<RepositoryId, Confirmation>, HostError>;
+    }
+
+    #[async_trait]
+    impl VcsOauth for VcsHost {
+        fn client(&self, host: &HostUrl) -> Option<ClientId>;
+        fn authorization_url(&self, host: &HostUrl, request: &AuthorizationRequest) -> Result<SecretString, OauthError>;
+        async fn exchange(&self, host: &HostUrl, exchange: &CodeExchange, access: Access) -> Result<Grant, OauthError>;
+        async fn refresh(&self, host: &HostUrl, refresh_token: &SecretString, redirect: Option<RedirectUri>) -> Result<Grant, OauthError>;
+        async fn start_device(&self, host: &HostUrl, access: Access) -> Result<DeviceStart, OauthError>;
+        async fn poll_device(&self, host: &HostUrl, device_code: &SecretString, access: Access) -> Result<DevicePoll, OauthError>;
+        async fn revoke(&self, host: &HostUrl, token: &SecretString) -> Result<(), OauthError>;
+    }
+
+    #[async_trait]
+    impl VcsRotation for VcsHost {
+        async fn rotate(&self, access: &HostAccess, expires_on: NaiveDate) -> Result<RotatedToken, RotateError>;
     }
 }
 
@@ -415,10 +440,7 @@ mod tests {
         let mut host = MockVcsHost::new();
         host.expect_find_group().returning(|_, _| Ok(None));
         let host: Arc<dyn VcsHost> = Arc::new(host);
-        let access = HostAccess {
-            host: build::host_url(),
-            token: build::secret("token"),
-        };
+        let access = HostAccess::by_token(build::host_url(), build::secret("token"));
         let found = block_on(host.find_group(&access, &build::parsed("acme")));
         assert_eq!(found, Ok(None));
     }

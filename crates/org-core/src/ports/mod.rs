@@ -5,11 +5,15 @@
 
 mod accounts;
 mod answers;
+mod credential;
 mod environment;
 mod host;
 mod licensing;
 #[cfg(feature = "mock")]
 pub mod mock;
+mod oauth;
+mod renewals;
+mod sign_ins;
 mod stores;
 mod vault;
 
@@ -21,12 +25,19 @@ pub use accounts::{
     PasswordHasher, Randomness,
 };
 pub use answers::{AnswerStore, Begun, KeptAnswer, KeyedRequest};
-pub use environment::{Clock, IdSource, Timer};
+pub use credential::{AccessTokens, Credential, HostAccess};
+pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{
-    Confirmation, HostAccess, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep,
-    ProbeStepKind, VcsHost, VcsIdentity, VcsListing, VcsProbe,
+    Confirmation, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep, ProbeStepKind,
+    VcsHost, VcsIdentity, VcsListing, VcsProbe,
 };
 pub use licensing::{EntitlementError, Entitlements};
+pub use oauth::{
+    AuthorizationRequest, CodeExchange, DevicePoll, DeviceStart, Grant, OauthError, RotateError,
+    RotatedToken, VcsOauth, VcsRotation,
+};
+pub use renewals::{Renewal, RenewalClaim, RenewalState, RenewalStore};
+pub use sign_ins::SignInStore;
 pub use stores::{
     Applied, AttemptStore, Claim, ClaimRequest, EventFilter, EventStore, InventoryCounts,
     InventoryStore, LicenseStore, OrganizationChange, OrganizationStore, Page, PoolSummary,
@@ -46,6 +57,10 @@ pub struct Ports {
     pub organizations: Arc<dyn OrganizationStore>,
     /// Connection attempts.
     pub attempts: Arc<dyn AttemptStore>,
+    /// Sign-ins that wait for their answer.
+    pub sign_ins: Arc<dyn SignInStore>,
+    /// Who renews which credential.
+    pub renewals: Arc<dyn RenewalStore>,
     /// Groups and repositories.
     pub inventory: Arc<dyn InventoryStore>,
     /// Syncs.
@@ -62,6 +77,8 @@ pub struct Ports {
     pub timer: Arc<dyn Timer>,
     /// New ids.
     pub ids: Arc<dyn IdSource>,
+    /// Numbers that nobody can guess.
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl fmt::Debug for Ports {

@@ -18,6 +18,7 @@ use crate::license::policy::LicensePolicy;
 use crate::license::pool::{PoolSnapshot, SeatKey, SeatPlan, Seats};
 use crate::license::{LicenseRecord, LicenseState};
 use crate::organization::Organization;
+use crate::secret::SecretRef;
 use crate::sync::plan::SyncPlan;
 use crate::sync::run::{Counts, HeldDecision, RunOutcome, SyncRun, Trigger};
 use crate::text::OrganizationName;
@@ -48,6 +49,12 @@ pub enum StoreError {
     UserExists {
         /// The name.
         name: UserName,
+    },
+    /// Another program claimed the renewal of this secret meanwhile.
+    #[error("the renewal of the secret {secret} belongs to another program by now")]
+    RenewalFenced {
+        /// Which secret.
+        secret: SecretRef,
     },
     /// There is nothing of that id to change.
     #[error("there is no {what}")]

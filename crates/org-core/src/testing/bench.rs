@@ -8,12 +8,12 @@ use secrecy::SecretString;
 use super::host::{FakeHost, World};
 use super::{
     FixedEntitlements, InstantTimer, ManualClock, ManualTimer, MemoryStore, MemoryVault,
-    SequentialIds, build,
+    SeededEntropy, SequentialIds, build,
 };
 use crate::license::pool::Seats;
 use crate::ports::{
     AttemptStore, Clock as _, EventStore, HostAccess, InventoryStore, LicenseStore,
-    OrganizationStore, Ports, SyncStore, Timer,
+    OrganizationStore, Ports, RenewalStore, SignInStore, SyncStore, Timer,
 };
 
 /// A whole installation in memory, with each fake at hand.
@@ -40,6 +40,8 @@ pub struct TestBench {
     pub clock: Arc<ManualClock>,
     /// The ids.
     pub ids: Arc<SequentialIds>,
+    /// The randomness.
+    pub entropy: Arc<SeededEntropy>,
     ports: Ports,
 }
 
@@ -52,11 +54,14 @@ impl TestBench {
         let entitlements = Arc::new(FixedEntitlements::default());
         let clock = Arc::new(ManualClock::default());
         let ids = Arc::new(SequentialIds::new());
+        let entropy = Arc::new(SeededEntropy::default());
         let ports = Ports {
             host: host.clone(),
             vault: vault.clone(),
             organizations: store.clone(),
             attempts: store.clone(),
+            sign_ins: store.clone(),
+            renewals: store.clone(),
             inventory: store.clone(),
             syncs: store.clone(),
             licenses: store.clone(),
@@ -65,6 +70,7 @@ impl TestBench {
             clock: clock.clone(),
             timer: Arc::new(ManualTimer::new(clock.clone())),
             ids: ids.clone(),
+            entropy: entropy.clone(),
         };
         Self {
             store,
@@ -73,6 +79,7 @@ impl TestBench {
             entitlements,
             clock,
             ids,
+            entropy,
             ports,
         }
     }
@@ -104,6 +111,8 @@ impl TestBench {
     where
         S: OrganizationStore
             + AttemptStore
+            + SignInStore
+            + RenewalStore
             + InventoryStore
             + SyncStore
             + LicenseStore
@@ -112,6 +121,8 @@ impl TestBench {
     {
         self.ports.organizations = store.clone();
         self.ports.attempts = store.clone();
+        self.ports.sign_ins = store.clone();
+        self.ports.renewals = store.clone();
         self.ports.inventory = store.clone();
         self.ports.syncs = store.clone();
         self.ports.licenses = store.clone();
@@ -136,9 +147,6 @@ impl TestBench {
 
     /// Access to the host by a token of its world.
     pub fn access(&self, token: &str) -> HostAccess {
-        HostAccess {
-            host: build::host_url(),
-            token: SecretString::from(token),
-        }
+        HostAccess::by_token(build::host_url(), SecretString::from(token))
     }
 }

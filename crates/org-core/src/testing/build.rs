@@ -27,6 +27,7 @@ use crate::ids::{
 use crate::inventory::{Group, Lifecycle, Ownership, Repository, Visibility};
 use crate::license::pool::SeatKey;
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
+use crate::oauth::{Access, Initiator, Purpose, RedirectUri, SIGN_IN_LIFETIME, SignIn, State};
 use crate::organization::{
     AuthMethod, AutoLicense, ExistingRepositories, GroupProtection, Organization, Settings, Status,
 };
@@ -417,12 +418,31 @@ pub fn attempt(id: u64, name: &str) -> ConnectionAttempt {
         name: parsed(name),
         service: Service::Gitlab,
         host: host_url(),
-        login: parsed("robot"),
+        login: Some(parsed("robot")),
         secret: None,
         settings: settings(),
         state: AttemptState::Open,
         created_at: noon(),
         expires_at: noon() + ATTEMPT_LIFETIME,
+    }
+}
+
+/// A sign-in that waits for its answer until ten minutes after [`noon`]; its state is the number.
+pub fn sign_in(number: u64) -> SignIn {
+    let host = host_url();
+    SignIn {
+        state: State::received(&number.to_string()).hash(),
+        initiator: Initiator::of_secret(&secret("the one who began")),
+        purpose: Purpose::Connect {
+            attempt: attempt_id(number),
+            organization: organization_id(number),
+            name: None,
+        },
+        redirect: RedirectUri::registered_loopback(&host),
+        host,
+        access: Access::Read,
+        verifier: secret_ref(number),
+        expires_at: noon() + SIGN_IN_LIFETIME,
     }
 }
 

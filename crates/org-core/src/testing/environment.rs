@@ -1,4 +1,4 @@
-//! A clock that a test moves, timers that follow it, ids in a row, and a fixed number of seats.
+//! A clock that a test moves, timers that follow it, ids in a row, randomness that repeats itself, and a fixed number of seats.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::random::Random;
 use crate::license::pool::Seats;
-use crate::ports::{Clock, EntitlementError, Entitlements, IdSource, Timer};
+use crate::ports::{Clock, EntitlementError, Entitlements, Entropy, EntropyError, IdSource, Timer};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -257,5 +258,47 @@ impl Default for FixedEntitlements {
 impl Entitlements for FixedEntitlements {
     async fn seats(&self) -> Result<Seats, EntitlementError> {
         lock(&self.seats).clone()
+    }
+}
+
+/// Randomness that is the same in every run; of no use for anything but a test.
+#[derive(Debug)]
+pub struct SeededEntropy {
+    state: Mutex<(Random, bool)>,
+}
+
+impl SeededEntropy {
+    /// The randomness of this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            state: Mutex::new((Random::new(seed), true)),
+        }
+    }
+
+    /// There is none any more.
+    pub fn fail(&self) {
+        lock(&self.state).1 = false;
+    }
+}
+
+impl Default for SeededEntropy {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        let mut state = lock(&self.state);
+        if !state.1 {
+            return Err(EntropyError {
+                detail: "the test said so".to_owned(),
+            });
+        }
+        for chunk in bytes.chunks_mut(8) {
+            let random = state.0.next().to_le_bytes();
+            chunk.copy_from_slice(&random[..chunk.len()]);
+        }
+        Ok(())
     }
 }

@@ -7,17 +7,20 @@ use chrono::{DateTime, Utc};
 
 use crate::attempt::ConnectionAttempt;
 use crate::event::{Event, StoredEvent};
-use crate::ids::{AttemptId, GroupId, OrganizationId, RepositoryId, SyncId};
+use crate::ids::{AttemptId, GroupId, OrganizationId, ProcessId, RepositoryId, SyncId};
 use crate::inventory::{Inventory, KnownGroup};
 use crate::license::policy::LicensePolicy;
 use crate::license::pool::{PoolSnapshot, SeatKey, SeatPlan, Seats};
 use crate::license::{LicenseRecord, LicenseState};
+use crate::oauth::{SignIn, StateHash};
 use crate::organization::Organization;
 use crate::ports::{
     Applied, AttemptStore, Claim, ClaimRequest, EventFilter, EventStore, InventoryCounts,
     InventoryStore, LicenseStore, OrganizationChange, OrganizationStore, Page, PoolSummary,
-    RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError, SyncStore,
+    Renewal, RenewalClaim, RenewalState, RenewalStore, RepositoryFilter, RepositoryRow, Roster,
+    RunEnd, SeatHolder, SignInStore, Stale, StoreError, SyncStore,
 };
+use crate::secret::SecretRef;
 use crate::sync::plan::SyncPlan;
 use crate::sync::run::{HeldDecision, SyncRun};
 use crate::text::OrganizationName;
@@ -144,6 +147,18 @@ hand_on! {
         fn save(attempt: &ConnectionAttempt, events: &[Event]) -> ();
         fn get(id: AttemptId) -> Option<ConnectionAttempt>;
         fn list(limit: u32) -> Vec<ConnectionAttempt>;
+    }
+    SignInStore {
+        fn put(sign_in: &SignIn) -> ();
+        fn take(state: &StateHash) -> Option<SignIn>;
+        fn take_expired(now: DateTime<Utc>, limit: u32) -> Vec<SignIn>;
+    }
+    RenewalStore {
+        fn claim(secret: SecretRef, holder: ProcessId, now: DateTime<Utc>, lease_until: DateTime<Utc>) -> RenewalClaim;
+        fn put_down(renewal: &Renewal, state: RenewalState) -> ();
+        fn release(renewal: &Renewal, state: RenewalState) -> ();
+        fn state(secret: SecretRef) -> RenewalState;
+        fn forget(secret: SecretRef) -> ();
     }
     InventoryStore {
         fn inventory(organization: OrganizationId) -> Inventory;

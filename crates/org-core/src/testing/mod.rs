@@ -28,14 +28,15 @@
 //!
 //! | fake | what it is | how a test has it fail |
 //! |---|---|---|
-//! | [`MemoryStore`] | all six stores | put a [`FlakyStore`] in front: the n-th call is stale, fails, or loses its answer |
+//! | [`MemoryStore`] | all stores | put a [`FlakyStore`] in front: the n-th call is stale, fails, or loses its answer |
 //! | [`MemoryVault`] | the password manager | [`MemoryVault::break_with`] |
-//! | [`FakeHost`] | a host with a [`World`] | [`FakeHost::at_page`], [`FakeHost::deny_part`], [`FakeHost::take_offline`], [`FakeHost::expire_token`] and others; `World::hidden` |
+//! | [`FakeHost`] | a host with a [`World`] | [`FakeHost::at_page`], [`FakeHost::deny_part`], [`FakeHost::take_offline`], [`FakeHost::expire_token`], [`FakeHost::fail_oauth`] and others; `World::hidden` |
 //! | [`FixedEntitlements`] | the number of seats | [`FixedEntitlements::fail`] |
 //! | [`ManualClock`] | the time | [`ManualClock::set`], backwards too |
 //! | [`ManualTimer`] | waiting until the test moves the clock | |
 //! | [`InstantTimer`] | waiting that moves the clock by itself | |
 //! | [`SequentialIds`] | ids, the same in every run | |
+//! | [`SeededEntropy`] | randomness, the same in every run | [`SeededEntropy::fail`] |
 //!
 //! [`build`] makes the values. No fake needs a runtime: any executor drives them, and nothing sleeps or reads a real clock.
 //!
@@ -44,8 +45,9 @@
 //!
 //! # Writing an adapter for another host
 //!
-//! 1. Implement [`VcsProbe`](crate::ports::VcsProbe), [`VcsIdentity`](crate::ports::VcsIdentity) and
-//!    [`VcsListing`](crate::ports::VcsListing); [`VcsHost`](crate::ports::VcsHost) follows. The comments on their methods are the contract.
+//! 1. Implement [`VcsProbe`](crate::ports::VcsProbe), [`VcsIdentity`](crate::ports::VcsIdentity),
+//!    [`VcsListing`](crate::ports::VcsListing), [`VcsOauth`](crate::ports::VcsOauth) and
+//!    [`VcsRotation`](crate::ports::VcsRotation) (the last two may stay as they are: `impl VcsOauth for MyHost {}`); [`VcsHost`](crate::ports::VcsHost) follows. The comments on their methods are the contract.
 //! 2. Have something to run against: a simulator, a recorded host, or a container.
 //! 3. Implement [`HostUnderTest`](contract::host::HostUnderTest) by setting up [`HostWorld`](contract::host::HostWorld) there, and run
 //!    [`host_contract!`](crate::host_contract). Try it again with small pages and rows that come twice, if your host can be told to.
@@ -57,7 +59,7 @@
 //!
 //! # Writing a store
 //!
-//! 1. Implement the six traits of `ports` whose names end in `Store`; one type may have them all. Every method that changes something is
+//! 1. Implement the traits of `ports` whose names end in `Store`; one type may have them all. Every method that changes something is
 //!    one transaction: the optimistic numbers (versions, generations, fences) are compared in it, and its events are stored in it.
 //! 2. Run [`store_contract!`](crate::store_contract) on fresh [`Stores`](contract::Stores), with a second handle on the same database
 //!    ([`Stores::with_second`](contract::Stores::with_second)) if several programs may share it. Single suites, such as
@@ -90,9 +92,11 @@ mod vault;
 
 pub use accounts::{CountedBytes, PlainHasher, account_ports};
 pub use bench::TestBench;
-pub use environment::{FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SequentialIds};
+pub use environment::{
+    FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SeededEntropy, SequentialIds,
+};
 pub use flaky::{FlakyStore, StoreFault};
-pub use host::{FakeHost, PageFault, World};
+pub use host::{FakeHost, OauthCall, OauthFault, PageFault, World};
 pub use memory::MemoryStore;
 pub use vault::{MemoryVault, VaultFault};
 

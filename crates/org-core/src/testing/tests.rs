@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use futures_executor::block_on;
 use secrecy::SecretString;
 
 use super::contract::host::{HostUnderTest, HostWorld};
+use super::contract::oauth::OauthUnderTest;
 use super::contract::{Stores, VaultUnderTest};
-use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, World, build};
+use super::{FakeHost, FlakyStore, MemoryStore, MemoryVault, OauthCall, OauthFault, World, build};
 use crate::host::HostUrl;
 use crate::ids::{GroupId, RepositoryId};
 use crate::ports::VcsHost;
@@ -63,6 +65,15 @@ mod host {
     }
 }
 
+mod oauth {
+    use super::*;
+
+    crate::oauth_contract! {
+        run = block_on,
+        make = FakeHostUnderTest::new(),
+    }
+}
+
 mod shuffled_host {
     use super::*;
 
@@ -80,6 +91,7 @@ mod shuffled_host {
 
 struct FakeHostUnderTest {
     host: FakeHost,
+    accounts: BTreeMap<String, u64>,
     groups: BTreeMap<String, u64>,
     repositories: BTreeMap<String, u64>,
 }
@@ -125,6 +137,7 @@ impl FakeHostUnderTest {
         }
         Self {
             host: FakeHost::new(world),
+            accounts,
             groups,
             repositories,
         }
@@ -156,5 +169,42 @@ impl HostUnderTest for FakeHostUnderTest {
     async fn delete_repository(&self, full_path: &str) {
         let id = self.repositories[full_path];
         self.host.change(|world| world.delete_repository(id));
+    }
+}
+
+#[async_trait]
+impl OauthUnderTest for FakeHostUnderTest {
+    async fn approve(&self, url: &SecretString, login: &str) -> String {
+        self.host.approve(url, self.accounts[login])
+    }
+
+    async fn deny(&self, url: &SecretString) -> String {
+        self.host.deny(url)
+    }
+
+    async fn approve_device(&self, user_code: &str, login: &str) {
+        self.host.approve_device(user_code, self.accounts[login]);
+    }
+
+    async fn deny_device(&self, user_code: &str) {
+        self.host.deny_device(user_code);
+    }
+
+    async fn lag_refresh_tokens(&self, times: u64) {
+        self.host.lag_refresh_tokens(times);
+    }
+
+    async fn expire_sign_ins(&self) {
+        self.host.expire_sign_ins();
+    }
+
+    async fn lose_answer(&self, call: OauthCall) {
+        self.host.fail_oauth(call, OauthFault::AnswerLost);
+    }
+
+    async fn wait_for_the_next_poll(&self) {}
+
+    fn today(&self) -> NaiveDate {
+        build::noon().date_naive()
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! On failure nothing stays behind but the attempt with its reason.
 
+use chrono::{DateTime, Utc};
+
 use crate::attempt::{ATTEMPT_LIFETIME, AttemptState, ConnectionAttempt};
-use crate::draft::{OrganizationDraft, TokenSource, ValidDraft};
+use crate::draft::{Field, FieldError, OrganizationDraft, TokenSource, ValidAuth, ValidDraft};
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::{AttemptId, OrganizationId, SecretId};
 use crate::organization::{AuthMethod, Organization, Status};
@@ -11,9 +13,9 @@ use crate::ports::{
     HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError, VaultError,
 };
 use crate::secret::{SecretOwner, SecretRef};
-use crate::text::SecretName;
+use crate::text::{Login, OrganizationName, SecretName};
 use crate::use_cases::preflight::{self, Candidate, Coverage, Token};
-use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError};
+use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError, credential};
 
 /// What `--check` shows: who the token is and what would be covered. Nothing was stored.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ pub async fn check(
     let draft = draft
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
-    let (_, access, identity) = verify(ports, &draft, progress).await?;
+    let (_, access, identity) = verify(ports, &draft, &ByToken::of(&draft)?, progress).await?;
     let coverage = preflight::coverage(ports, &access, &draft.settings, progress).await?;
     Ok(Check {
         draft,
@@ -53,11 +55,13 @@ pub async fn identify(
     let draft = draft
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
-    let (_, _, identity) = verify(ports, &draft, progress).await?;
+    let (_, _, identity) = verify(ports, &draft, &ByToken::of(&draft)?, progress).await?;
     Ok((draft, identity))
 }
 
-/// Connects an organization. Its first sync is due at once; the caller starts it.
+/// Connects an organization by an access token. Its first sync is due at once; the caller starts it.
+///
+/// A form that asks for a sign-in is for [`sign_in`](crate::use_cases::sign_in), and refused here.
 pub async fn connect(
     ports: &Ports,
     draft: &OrganizationDraft,
@@ -67,10 +71,11 @@ pub async fn connect(
     let draft = draft
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
+    let by_token = ByToken::of(&draft)?;
     // What somebody else left behind is no reason to refuse this one; whoever cleans up next gets it.
     let _ = clean_up(ports).await;
     let now = ports.clock.now();
-    let secret = match &draft.token {
+    let secret = match by_token.source {
         // A vault that does not answer is told below, as the reason of the attempt.
         TokenSource::Secret(name) => ports.vault.find(name).await.ok().flatten(),
         TokenSource::Value(_) => None,
@@ -78,69 +83,104 @@ pub async fn connect(
     let secret = secret.map(|facts| facts.reference);
     let mut attempt = ConnectionAttempt {
         id: AttemptId::from_uuid(ports.ids.next_id()),
-        name: draft.name.clone(),
+        name: by_token.name.clone(),
         service: draft.service,
         host: draft.host.clone(),
-        login: draft.login.clone(),
+        login: Some(by_token.login.clone()),
         secret,
         settings: draft.settings.clone(),
         state: AttemptState::Open,
         created_at: now,
         expires_at: now + ATTEMPT_LIFETIME,
     };
-    let event = |kind: &str| {
-        Event::new(
-            ports.clock.now(),
-            actor.clone(),
-            Subject::Installation,
-            kind,
-        )
-        .with_message(format!("{} at {}", draft.name, draft.host))
-    };
-    ports
-        .attempts
-        .save(&attempt, &[event("attempt.started")])
-        .await?;
-    match verify_and_store(ports, &draft, &mut attempt, actor, progress).await {
-        Ok(organization) => Ok(organization),
-        Err(error) => {
-            let reason = match error.hint() {
-                Some(hint) => format!("{error}; {hint}"),
-                None => error.to_string(),
-            };
-            attempt.state = AttemptState::Failed {
-                at: ports.clock.now(),
-                reason: reason.clone(),
-            };
-            let failed = event("attempt.failed").with_message(reason);
-            // The reason why it failed matters more than that putting it down failed too.
-            let _ = ports.attempts.save(&attempt, &[failed]).await;
-            Err(error)
-        }
+    let started = attempt_event(&attempt, now, "attempt.started", actor);
+    ports.attempts.save(&attempt, &[started]).await?;
+    let stored = verify_and_store(ports, &draft, &by_token, &mut attempt, actor, progress).await;
+    if let Err(error) = &stored {
+        fail_attempt(ports, &mut attempt, error, actor).await;
     }
+    stored
+}
+
+/// What a form says that is registered using login and token.
+struct ByToken<'a> {
+    name: OrganizationName,
+    login: &'a Login,
+    source: &'a TokenSource,
+}
+
+impl<'a> ByToken<'a> {
+    fn of(draft: &'a ValidDraft) -> Result<Self, UseCaseError> {
+        let refused = |field, error: &dyn std::fmt::Display| UseCaseError::Invalid {
+            errors: vec![FieldError::new(field, error)],
+        };
+        let ValidAuth::AccessToken { login, token } = &draft.auth else {
+            return Err(refused(
+                Field::Token,
+                &"this form asks for a sign-in at the host; give a login and an access token, or sign in",
+            ));
+        };
+        let name = draft.name_for(login);
+        Ok(Self {
+            name: name.map_err(|error| refused(Field::Name, &error))?,
+            login,
+            source: token,
+        })
+    }
+}
+
+pub(crate) fn attempt_event(
+    attempt: &ConnectionAttempt,
+    at: DateTime<Utc>,
+    kind: &str,
+    actor: &Actor,
+) -> Event {
+    Event::new(at, actor.clone(), Subject::Installation, kind)
+        .with_message(format!("{} at {}", attempt.name, attempt.host))
+}
+
+/// Puts down why an attempt failed; one that has ended stays as it is.
+///
+/// The reason why it failed matters more than that putting it down failed too.
+pub(crate) async fn fail_attempt(
+    ports: &Ports,
+    attempt: &mut ConnectionAttempt,
+    error: &UseCaseError,
+    actor: &Actor,
+) {
+    if let AttemptState::Failed { .. } = attempt.state {
+        return;
+    }
+    let at = ports.clock.now();
+    let reason = match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    };
+    let failed = Event::new(at, actor.clone(), Subject::Installation, "attempt.failed")
+        .with_message(reason.clone());
+    attempt.state = AttemptState::Failed { at, reason };
+    let _ = ports.attempts.save(attempt, &[failed]).await;
 }
 
 async fn verify(
     ports: &Ports,
     draft: &ValidDraft,
+    by_token: &ByToken<'_>,
     progress: &dyn Progress,
 ) -> Result<(Token, HostAccess, Identity), UseCaseError> {
     let candidate = Candidate {
-        name: &draft.name,
+        name: &by_token.name,
         host: &draft.host,
-        login: &draft.login,
+        login: by_token.login,
         scope: &draft.settings.scope,
         except: None,
     };
     preflight::not_connected_twice(ports, &candidate).await?;
-    let token = preflight::token(ports, &draft.token).await?;
+    let token = preflight::token(ports, by_token.source).await?;
     preflight::may_use(&token, None)?;
-    preflight::reach(ports, &draft.host, Some(&token.value), progress).await?;
-    let access = HostAccess {
-        host: draft.host.clone(),
-        token: token.value.clone(),
-    };
-    let identity = preflight::authenticate(ports, &access, &draft.login, progress).await?;
+    let access = HostAccess::by_token(draft.host.clone(), token.value.clone());
+    preflight::reach(ports, &draft.host, Some(&access.credential), progress).await?;
+    let identity = preflight::authenticate(ports, &access, by_token.login, progress).await?;
     preflight::groups_exist(ports, &access, &draft.settings.scope).await?;
     Ok((token, access, identity))
 }
@@ -148,11 +188,12 @@ async fn verify(
 async fn verify_and_store(
     ports: &Ports,
     draft: &ValidDraft,
+    by_token: &ByToken<'_>,
     attempt: &mut ConnectionAttempt,
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
-    let (token, _, identity) = verify(ports, draft, progress).await?;
+    let (token, _, identity) = verify(ports, draft, by_token, progress).await?;
     let id = draft
         .id
         .unwrap_or_else(|| OrganizationId::from_uuid(ports.ids.next_id()));
@@ -160,7 +201,17 @@ async fn verify_and_store(
         Some(facts) => (facts.reference, false),
         None => (keep_token(ports, attempt.id, &token).await?, true),
     };
-    let stored = store(ports, draft, attempt, (id, secret), identity, actor).await;
+    let new = NewOrganization {
+        id,
+        name: by_token.name.clone(),
+        auth: AuthMethod::AccessToken {
+            login: by_token.login.clone(),
+            secret,
+            token: identity.token.clone(),
+        },
+        identity,
+    };
+    let stored = store(ports, new, attempt, actor).await;
     if own {
         // Whatever fails here, [`clean_up`] does later: the organization stands or does not, and that is the answer.
         match &stored {
@@ -195,38 +246,65 @@ pub(crate) async fn keep_token(
     Ok(reference)
 }
 
-async fn store(
+/// An organization that is about to stand; its settings are those of the attempt.
+pub(crate) struct NewOrganization {
+    pub(crate) id: OrganizationId,
+    pub(crate) name: OrganizationName,
+    pub(crate) auth: AuthMethod,
+    pub(crate) identity: Identity,
+}
+
+/// Stores an organization together with the end of its attempt.
+pub(crate) async fn store(
     ports: &Ports,
-    draft: &ValidDraft,
+    new: NewOrganization,
     attempt: &mut ConnectionAttempt,
-    (id, secret): (OrganizationId, SecretRef),
-    identity: Identity,
     actor: &Actor,
 ) -> Result<Organization, UseCaseError> {
     let now = ports.clock.now();
+    let (id, secret) = (new.id, new.auth.secret());
     let organization = Organization {
         id,
-        name: draft.name.clone(),
-        service: draft.service,
-        host: draft.host.clone(),
-        account: identity.account,
-        auth: AuthMethod::AccessToken {
-            login: draft.login.clone(),
-            secret,
-            token: identity.token,
-        },
-        capabilities: identity.capabilities,
-        settings: draft.settings.clone(),
+        name: new.name,
+        service: attempt.service,
+        host: attempt.host.clone(),
+        account: new.identity.account,
+        auth: new.auth,
+        capabilities: new.identity.capabilities,
+        settings: attempt.settings.clone(),
         status: Status::Connected,
         created_at: now,
         followed_since: None,
         expiry_notice: None,
         version: 1,
     };
-    attempt.state = AttemptState::Succeeded {
-        at: now,
-        organization: id,
-    };
+    let open = std::mem::replace(
+        &mut attempt.state,
+        AttemptState::Succeeded {
+            at: now,
+            organization: id,
+        },
+    );
+    let stored = insert(ports, organization, attempt, actor).await;
+    if stored.is_err() {
+        attempt.state = open;
+    }
+    match stored {
+        // It may be the answer alone that was lost.
+        Err(UseCaseError::Store(error)) => match ports.organizations.get(id).await {
+            Ok(Some(stored)) if stored.auth.secret() == secret => Ok(stored),
+            _ => Err(error.into()),
+        },
+        stored => stored,
+    }
+}
+
+async fn insert(
+    ports: &Ports,
+    organization: Organization,
+    attempt: &ConnectionAttempt,
+    actor: &Actor,
+) -> Result<Organization, UseCaseError> {
     let event = connected_event(&organization, actor);
     for _ in 0..STALE_RETRIES {
         let candidate = Candidate {
@@ -240,7 +318,7 @@ async fn store(
         let events = std::slice::from_ref(&event);
         let change = OrganizationChange {
             roster: Some(roster),
-            next_run: Some(Some(now)),
+            next_run: Some(Some(organization.created_at)),
             attempt: Some(attempt),
             ..OrganizationChange::new(&organization, events)
         };
@@ -250,13 +328,7 @@ async fn store(
                 what: Stale::Roster,
             }) => {}
             Err(StoreError::NameTaken { name }) => return Err(UseCaseError::NameTaken { name }),
-            // It may be the answer alone that was lost.
-            Err(error) => {
-                return match ports.organizations.get(id).await {
-                    Ok(Some(stored)) if stored.auth.secret() == secret => Ok(stored),
-                    _ => Err(error.into()),
-                };
-            }
+            Err(error) => return Err(error.into()),
         }
     }
     Err(UseCaseError::Contention)
@@ -279,6 +351,7 @@ fn connected_event(organization: &Organization, actor: &Actor) -> Event {
         "",
         organization.account.login.as_str(),
     ))
+    .with_change(FieldChange::new("method", "", organization.auth.as_str()))
     .with_change(FieldChange::new("scope", "", &settings.scope.to_string()))
     .with_change(FieldChange::new(
         "protect_groups",
@@ -366,9 +439,7 @@ async fn forget_secrets(ports: &Ports) -> Result<(), UseCaseError> {
                 }
             }
             None if under_way && !removed => {}
-            None => {
-                ports.vault.delete(facts.reference).await?;
-            }
+            None => credential::discard(ports, facts.reference).await?,
         }
     }
     Ok(())

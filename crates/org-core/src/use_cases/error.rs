@@ -4,6 +4,7 @@ use crate::draft::FieldError;
 use crate::organization::TransitionError;
 use crate::ports::{EntitlementError, HostError, ProbeStep, StoreError, VaultError};
 use crate::text::{Login, OrganizationName, SecretName};
+use crate::use_cases::sign_in::SignInError;
 
 /// What a caller can do about an error; entry points turn it into exit codes and status codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,6 +137,19 @@ pub enum UseCaseError {
         /// The organization.
         name: OrganizationName,
     },
+    /// A sign-in did not come about.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// The access token was perhaps replaced, and nobody knows by what.
+    #[error("whether {host} replaced the access token of `{name}` is unknown: {detail}")]
+    RotationLost {
+        /// The organization.
+        name: OrganizationName,
+        /// The host.
+        host: String,
+        /// What went wrong.
+        detail: String,
+    },
     /// The plan contradicts itself: a bug, stopped before it did harm.
     #[error("the plan of this sync contradicts itself, so nothing was applied: {}", notes.join("; "))]
     BadPlan {
@@ -191,13 +205,15 @@ impl UseCaseError {
             Self::SeesNothingKnown { .. } | Self::NotConfirmed { .. } => {
                 ErrorKind::NeedsConfirmation
             }
-            Self::SecretGone { .. } => ErrorKind::Denied,
+            Self::SecretGone { .. } | Self::RotationLost { .. } => ErrorKind::Denied,
+            Self::SignIn(error) => error.kind(),
             Self::Unreachable { .. } | Self::Contention | Self::Entitlement(_) => {
                 ErrorKind::Unavailable
             }
             Self::BadPlan { .. } => ErrorKind::Internal,
             Self::Host(error) => match error {
                 HostError::TokenExpired { .. }
+                | HostError::SignInEnded { .. }
                 | HostError::TokenRefused { .. }
                 | HostError::ScopeMissing { .. }
                 | HostError::Denied { .. } => ErrorKind::Denied,
@@ -221,7 +237,8 @@ impl UseCaseError {
                 StoreError::NameTaken { .. }
                 | StoreError::UserExists { .. }
                 | StoreError::Stale { .. }
-                | StoreError::Fenced { .. } => ErrorKind::Conflict,
+                | StoreError::Fenced { .. }
+                | StoreError::RenewalFenced { .. } => ErrorKind::Conflict,
                 StoreError::NotFound { .. } => ErrorKind::NotFound,
                 StoreError::Denied { .. } | StoreError::NewerVersion { .. } => ErrorKind::Denied,
                 StoreError::Unavailable { .. } => ErrorKind::Unavailable,
@@ -260,6 +277,13 @@ impl UseCaseError {
             Self::SeatsBelowHeld { .. } => "release licenses first".to_owned(),
             Self::SecretGone { name } => format!("reconnect `{name}` with a new token"),
             Self::Contention => "try again".to_owned(),
+            Self::SignIn(error) => return error.hint(),
+            Self::RotationLost { name, .. } => {
+                format!("make a new token at the host and reconnect `{name}` with it; do not rotate again")
+            }
+            Self::Host(HostError::SignInEnded { .. }) => {
+                "sign in again: reconnect the organization".to_owned()
+            }
             Self::BadPlan { .. } => "please report this with the lines above".to_owned(),
             Self::Ambiguous { .. } => "name the organization too, or use the id".to_owned(),
             Self::Host(HostError::TokenExpired { .. } | HostError::TokenRefused { .. }) => {

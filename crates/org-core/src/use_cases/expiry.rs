@@ -24,14 +24,14 @@ pub(super) fn notice(organization: &mut Organization, now: DateTime<Utc>) -> Opt
         return None;
     }
     let when = match left {
-        0 => "has stopped working".to_owned(),
-        1 => "stops working in 1 day".to_owned(),
-        left => format!("stops working in {left} days"),
+        0 => "has stopped working; make".to_owned(),
+        1 => "stops working in 1 day; rotate it, or make".to_owned(),
+        left => format!("stops working in {left} days; rotate it, or make"),
     };
     let kind = "organization.token_expires";
     let event = Event::new(now, Actor::System, Subject::Organization, kind);
     Some(event.of(organization.id).with_message(format!(
-        "the access token {when}; make a new one at the host and reconnect the organization with it"
+        "the access token {when} a new one at the host and reconnect the organization with it"
     )))
 }
 

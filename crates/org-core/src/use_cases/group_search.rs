@@ -32,10 +32,7 @@ pub async fn groups(
 ) -> Result<FoundGroups, UseCaseError> {
     let token = preflight::token(ports, token).await?;
     preflight::may_use(&token, None)?;
-    let access = HostAccess {
-        host: host.clone(),
-        token: token.value,
-    };
+    let access = HostAccess::by_token(host.clone(), token.value);
     let scope = Scope {
         groups: GroupScope::All,
         personal: PersonalNamespace::Excluded,

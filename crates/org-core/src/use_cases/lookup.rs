@@ -22,6 +22,14 @@ pub async fn organization(ports: &Ports, text: &str) -> Result<Organization, Use
     }
 }
 
+/// The organization with that id.
+pub async fn by_id(ports: &Ports, id: OrganizationId) -> Result<Organization, UseCaseError> {
+    let organization = ports.organizations.get(id).await?;
+    organization.ok_or_else(|| UseCaseError::NotFound {
+        what: format!("organization {id}"),
+    })
+}
+
 /// How many repositories of one path are looked at before a name counts as ambiguous.
 const CANDIDATES: u32 = 100;
 

@@ -7,9 +7,10 @@ use crate::license::Reason;
 use crate::license::pool::{Held, Released, SeatKey, SeatWishes};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
 use crate::organization::{AutoLicense, GroupProtection, Organization, Settings, Status};
-use crate::ports::{HostAccess, OrganizationChange, Ports, Stale, StoreError};
+use crate::ports::{OrganizationChange, Ports, Stale, StoreError};
 use crate::secret::SecretOwner;
 use crate::text::OrganizationName;
+use crate::use_cases::credential::{self, Revocation};
 use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{self, Candidate};
 use crate::use_cases::{STALE_RETRIES, UseCaseError};
@@ -118,14 +119,7 @@ pub async fn edit(
             return Ok(organization);
         }
         if rescoped {
-            let secret = before.auth.secret();
-            let Some((_, token)) = ports.vault.get(secret).await? else {
-                return Err(UseCaseError::SecretGone { name: before.name });
-            };
-            let access = HostAccess {
-                host: before.host.clone(),
-                token,
-            };
+            let access = credential::access(ports, &before).await?;
             preflight::groups_exist(ports, &access, &organization.settings.scope).await?;
         }
         let candidate = Candidate {
@@ -288,13 +282,16 @@ pub struct Removal {
     pub organization: Organization,
     /// How many licenses it gave back.
     pub freed: u64,
+    /// What became of the grant of its sign-in at the host.
+    pub revocation: Revocation,
     /// How many secrets were deleted.
     pub secrets: u64,
     /// How many secrets the vault did not delete; at least one if it could not even tell. Cleaning up deletes them as soon as it can.
     pub secrets_left: u64,
 }
 
-/// Removes an organization: frees its licenses, deletes the secrets that were made for it; the history stays.
+/// Removes an organization: frees its licenses, takes back at the host what a sign-in granted, deletes the secrets that were made for it; the
+/// history stays.
 ///
 /// `typed` is what a person typed to confirm: it must be the name.
 pub async fn remove(
@@ -340,10 +337,12 @@ pub async fn remove(
         match ports.organizations.update(&change).await {
             Ok(version) => {
                 after.version = version;
+                let revocation = end_grant(ports, &after, actor).await;
                 let (secrets, secrets_left) = delete_secrets(ports, &after).await;
                 return Ok(Removal {
                     organization: after,
                     freed,
+                    revocation,
                     secrets,
                     secrets_left,
                 });
@@ -358,6 +357,32 @@ pub async fn remove(
         }
     }
     Err(UseCaseError::Contention)
+}
+
+/// Has the host end what the sign-in granted, and puts down when that failed: then a person must do it there.
+async fn end_grant(ports: &Ports, organization: &Organization, actor: &Actor) -> Revocation {
+    let revocation = credential::revoke(ports, &organization.auth).await;
+    let (kind, message) = match &revocation {
+        Revocation::NotGranted => return revocation,
+        Revocation::Revoked => (
+            "organization.grant_revoked",
+            format!("{} ended the grant", organization.host),
+        ),
+        Revocation::Failed(why) => (
+            "organization.grant_left",
+            format!(
+                "{} did not end the grant: {why}; revoke the application there (User settings, Applications)",
+                organization.host
+            ),
+        ),
+    };
+    let now = ports.clock.now();
+    let event = Event::new(now, actor.clone(), Subject::Organization, kind)
+        .of(organization.id)
+        .with_message(message);
+    // The organization is removed by now; that this is not in the history is no reason to say otherwise.
+    let _ = ports.events.append(&[event]).await;
+    revocation
 }
 
 async fn everything_of(

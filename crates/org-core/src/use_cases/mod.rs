@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod connect;
+pub mod credential;
 mod error;
 pub mod expiry;
 pub mod follow;
@@ -19,7 +20,9 @@ pub mod preflight;
 pub mod progress;
 pub mod reconnect;
 pub mod review;
+pub mod rotate;
 pub mod secrets;
+pub mod sign_in;
 
 pub use error::{ErrorKind, UseCaseError};
 pub use progress::{NoProgress, Progress, ProgressEvent};

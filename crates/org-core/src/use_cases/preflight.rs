@@ -12,7 +12,7 @@ use crate::inventory::{Lifecycle, Ownership, Repository};
 use crate::license::policy::Action;
 use crate::listing::{GroupScope, ListingEvent, MissingPart, Scope};
 use crate::organization::{ExistingRepositories, Organization, Settings, Status};
-use crate::ports::{HostAccess, HostError, Identity, Ports, Probe};
+use crate::ports::{Credential, HostAccess, HostError, Identity, Ports, Probe};
 use crate::secret::{SecretFacts, SecretOwner};
 use crate::text::{Login, OrganizationName};
 use crate::token::{Capability, Grant};
@@ -22,7 +22,7 @@ use crate::use_cases::{Progress, ProgressEvent, UseCaseError};
 pub async fn reach(
     ports: &Ports,
     host: &HostUrl,
-    token: Option<&SecretString>,
+    credential: Option<&Credential>,
     progress: &dyn Progress,
 ) -> Result<(), UseCaseError> {
     progress.report(ProgressEvent::Started {
@@ -32,7 +32,7 @@ pub async fn reach(
         .host
         .probe(&Probe {
             host: host.clone(),
-            token: token.cloned(),
+            credential: credential.cloned(),
         })
         .await;
     for step in &report.steps {

@@ -1,5 +1,7 @@
 //! How far a long use case has come: a stream of events to whoever watches, never a question back.
 
+use chrono::{DateTime, Utc};
+
 use crate::listing::Wait;
 use crate::ports::ProbeStep;
 
@@ -22,6 +24,17 @@ pub enum ProgressEvent {
     },
     /// The host makes us wait.
     Waiting(Wait),
+    /// A person must type a code at the host, in any browser.
+    EnterCode {
+        /// Where.
+        uri: String,
+        /// The same with the code in it.
+        complete: Option<String>,
+        /// The code; it is worth nothing to anybody who is not signed in there.
+        code: String,
+        /// Until when it is good.
+        until: DateTime<Utc>,
+    },
     /// The host was asked whether missing repositories are gone.
     Confirmed {
         /// So many so far.

@@ -13,7 +13,7 @@ use crate::ports::{HostAccess, Identity, OrganizationChange, Ports, Stale, Store
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::{Login, SecretName};
 use crate::use_cases::preflight::{self, Candidate, Token};
-use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError};
+use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError, credential};
 
 /// The new credential, as typed.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,9 @@ pub enum BlindReconnect {
     Confirmed,
 }
 
-/// Gives an organization another credential. A sync is due at once; the caller starts it.
+/// Gives an organization another access token. A sync is due at once; the caller starts it.
+///
+/// Signing in instead is [`sign_in::begin_again`](crate::use_cases::sign_in::begin_again).
 pub async fn reconnect(
     ports: &Ports,
     organization: Organization,
@@ -44,51 +46,82 @@ pub async fn reconnect(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
-    if matches!(organization.status, Status::Removed { .. }) {
-        return Err(UseCaseError::Transition(TransitionError {
-            name: organization.name,
-            status: "removed",
-            wanted: "reconnected",
-        }));
-    }
+    refuse_removed(&organization)?;
     let (login, source) = parse(&organization, draft)?;
     let token = preflight::token(ports, &source).await?;
     preflight::may_use(&token, Some(organization.id))?;
-    preflight::reach(ports, &organization.host, Some(&token.value), progress).await?;
-    let access = HostAccess {
-        host: organization.host.clone(),
-        token: token.value.clone(),
-    };
-    let identity = preflight::authenticate(ports, &access, &login, progress).await?;
-    preflight::groups_exist(ports, &access, &organization.settings.scope).await?;
-    if draft.blind == BlindReconnect::Refused {
-        sees_something(ports, &organization, &access, &identity, progress).await?;
-    }
-    let (secret, own) = keep(ports, &organization, &token).await?;
-    let stored = store(
+    let access = HostAccess::by_token(organization.host.clone(), token.value.clone());
+    preflight::reach(
         ports,
-        organization.clone(),
-        (login, secret),
+        &organization.host,
+        Some(&access.credential),
+        progress,
+    )
+    .await?;
+    let identity = preflight::authenticate(ports, &access, &login, progress).await?;
+    let (secret, own) = keep(ports, &organization, &token).await?;
+    let new = NewCredential {
+        auth: AuthMethod::AccessToken {
+            login,
+            secret,
+            token: identity.token.clone(),
+        },
         identity,
+    };
+    let stored = with(
+        ports,
+        organization,
+        (new, &access),
+        draft.blind,
         actor,
+        progress,
     )
     .await;
-    // The replaced secret goes, and the new one if nothing came of it. What the vault does not do now, cleaning up does later: it must
-    // neither hide why nothing was stored, nor make a failure of what was stored.
-    match stored {
-        Ok((organization, replaced)) => {
-            if replaced != secret {
-                let _ = delete_if_owned(ports, &organization, replaced).await;
-            }
-            Ok(organization)
-        }
-        Err(error) => {
-            if own {
-                let _ = ports.vault.delete(secret).await;
-            }
-            Err(error)
-        }
+    if own && stored.is_err() {
+        // What the vault does not do now, cleaning up does later: it must not hide why nothing was stored.
+        let _ = ports.vault.delete(secret).await;
     }
+    stored
+}
+
+pub(crate) fn refuse_removed(organization: &Organization) -> Result<(), TransitionError> {
+    match organization.status {
+        Status::Removed { .. } => Err(TransitionError {
+            name: organization.name.clone(),
+            status: "removed",
+            wanted: "reconnected",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A credential that the host has accepted.
+pub(crate) struct NewCredential {
+    pub(crate) auth: AuthMethod,
+    pub(crate) identity: Identity,
+}
+
+/// Gives an organization a credential that is in the vault already.
+pub(crate) async fn with(
+    ports: &Ports,
+    organization: Organization,
+    (new, access): (NewCredential, &HostAccess),
+    blind: BlindReconnect,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<Organization, UseCaseError> {
+    preflight::groups_exist(ports, access, &organization.settings.scope).await?;
+    if blind == BlindReconnect::Refused {
+        sees_something(ports, &organization, access, &new.identity, progress).await?;
+    }
+    let secret = new.auth.secret();
+    let (organization, replaced) = store(ports, organization, new, actor).await?;
+    if replaced.secret() != secret {
+        // The grant of the old sign-in ends, and its secret goes. Cleaning up does later what does not succeed now.
+        let _ = credential::revoke(ports, &replaced).await;
+        let _ = delete_if_owned(ports, &organization, replaced.secret()).await;
+    }
+    Ok(organization)
 }
 
 fn parse(
@@ -190,25 +223,20 @@ async fn keep(
     Ok((reference, true))
 }
 
-/// Stores the new credential; answers the record, and the secret that it had until then.
+/// Stores the new credential; answers the record, and what it had until then.
 async fn store(
     ports: &Ports,
     mut organization: Organization,
-    (login, secret): (Login, SecretRef),
-    identity: Identity,
+    new: NewCredential,
     actor: &Actor,
-) -> Result<(Organization, SecretRef), UseCaseError> {
+) -> Result<(Organization, AuthMethod), UseCaseError> {
+    let identity = &new.identity;
     for _ in 0..STALE_RETRIES {
         let now = ports.clock.now();
         let before = organization.account.login.clone();
-        let replaced = organization.auth.secret();
         organization.account = identity.account.clone();
         organization.capabilities = identity.capabilities.clone();
-        organization.auth = AuthMethod::AccessToken {
-            login: login.clone(),
-            secret,
-            token: identity.token.clone(),
-        };
+        let replaced = std::mem::replace(&mut organization.auth, new.auth.clone());
         organization.expiry_notice = None;
         organization = organization.with_health(None);
         let candidate = Candidate {
@@ -227,6 +255,11 @@ async fn store(
                 "account",
                 before.as_str(),
                 identity.account.login.as_str(),
+            ))
+            .with_change(FieldChange::new(
+                "method",
+                replaced.as_str(),
+                new.auth.as_str(),
             ));
         let events = [event];
         let change = OrganizationChange {
@@ -273,6 +306,7 @@ pub(crate) async fn delete_if_owned(
     });
     if owned {
         ports.vault.delete(secret).await?;
+        let _ = ports.renewals.forget(secret).await;
     }
     Ok(())
 }

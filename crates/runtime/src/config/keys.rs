@@ -78,6 +78,13 @@ pub(super) const KEYS: &[Key] = &[
         bounds: Some(("1s", "24h")),
     },
     Key {
+        name: "oauth.clients",
+        default: "",
+        takes: "in a file a list of tables with `host`, `client_id` and, for a confidential application, `client_secret_file`; in the environment `HOST CLIENT_ID` or `HOST CLIENT_ID file:CLIENT_SECRET_FILE`, with `;` between two of them",
+        purpose: "The applications that were registered at hosts for signing in (SSO), at most one for each host; docs/single-sign-on.md tells how. A client id is no secret. The secret of a confidential application stands alone in a file that is readable for its owner alone.",
+        bounds: None,
+    },
+    Key {
         name: "sync.lease_seconds",
         default: "60",
         takes: "number",

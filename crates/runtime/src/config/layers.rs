@@ -10,8 +10,8 @@ use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::error::{ConfigError, Mistake, Mistakes, Origin};
 use super::keys::{self, DATA_DIR, KEYS, Key, PREFIX};
-use super::values::{Parsed, Written};
-use super::{ConfigSources, implied_file};
+use super::values::{Parsed, Written, WrittenClient};
+use super::{ConfigSources, OauthClient, implied_file};
 
 /// The merged settings, and what was found wrong with them so far.
 pub(super) struct Layers {
@@ -149,6 +149,40 @@ impl Layers {
             texts.iter().map(parse).collect()
         });
         self.note(name, origin, parsed)
+    }
+
+    /// The applications for signing in. They are tables in a file, since each has names for its parts, and one text in the environment, which has no
+    /// tables; the colons of addresses rule out `:` between two.
+    pub(super) fn take_clients(&mut self, name: &str) -> Option<Vec<OauthClient>> {
+        let key = keys::find(name).expect("the table has every setting that is read");
+        let value = self.value(name)?;
+        let origin = self.origin(name, &value);
+        let (mut clients, mut problems) = (Vec::<OauthClient>::new(), Vec::new());
+        for (number, written) in written_clients(&value, &mut problems) {
+            let parsed = written.parse(&Written {
+                key,
+                text: "",
+                directory: directory(&origin),
+            });
+            match parsed {
+                Ok(client) if clients.iter().any(|other| other.host == client.host) => {
+                    problems.push(format!(
+                        "application {number}: {} has one already, and a host has no more than one",
+                        client.host
+                    ));
+                }
+                Ok(client) => clients.push(client),
+                Err(more) => problems.extend(
+                    more.iter()
+                        .map(|problem| format!("application {number}: {problem}")),
+                ),
+            }
+        }
+        let answer = problems.is_empty().then_some(clients);
+        for problem in problems {
+            self.note::<()>(name, origin.clone(), Err(problem));
+        }
+        answer
     }
 
     /// The data directory: the argument, else the environment, else the file that was named, else the home directory.
@@ -362,6 +396,61 @@ fn scalar(value: &Value) -> Parsed<String> {
         Value::Bool(_, value) => Ok(value.to_string()),
         _ => Err("a text or a number is expected".to_owned()),
     }
+}
+
+/// What stands where applications belong, field by field, each with its number.
+fn written_clients(value: &Value, problems: &mut Vec<String>) -> Vec<(usize, WrittenClient)> {
+    let written: Vec<Parsed<WrittenClient>> = match value {
+        Value::String(_, text) => text
+            .split(';')
+            .filter(|part| !part.trim().is_empty())
+            .map(WrittenClient::from_text)
+            .collect(),
+        Value::Array(_, values) => values.iter().map(written_client).collect(),
+        _ => vec![Err(NO_TABLE.to_owned())],
+    };
+    let mut clients = Vec::new();
+    for (number, written) in (1..).zip(written) {
+        match written {
+            Ok(client) => clients.push((number, client)),
+            Err(problem) => problems.push(format!("application {number}: {problem}")),
+        }
+    }
+    clients
+}
+
+const NO_TABLE: &str = "a table with `host` and `client_id` is expected";
+
+fn written_client(value: &Value) -> Parsed<WrittenClient> {
+    let Value::Dict(_, table) = value else {
+        return Err(NO_TABLE.to_owned());
+    };
+    let mut client = WrittenClient::default();
+    for (field, value) in table {
+        let place = match field.as_str() {
+            "host" => &mut client.host,
+            "client_id" => &mut client.client,
+            "client_secret_file" => &mut client.secret_file,
+            "client_secret" => {
+                client.problems.push(
+                    "`client_secret` would be readable in the configuration; put it into a file of its own and name that with `client_secret_file`"
+                        .to_owned(),
+                );
+                continue;
+            }
+            other => {
+                client.problems.push(format!(
+                    "`{other}` is no field of an application; there are `host`, `client_id` and `client_secret_file`"
+                ));
+                continue;
+            }
+        };
+        match scalar(value) {
+            Ok(text) => *place = Some(text),
+            Err(problem) => client.problems.push(format!("`{field}`: {problem}")),
+        }
+    }
+    Ok(client)
 }
 
 fn innermost_tag(value: &Value) -> Tag {

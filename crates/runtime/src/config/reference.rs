@@ -20,6 +20,10 @@ Every setting has a default, so that none is needed. A setting is taken from the
 
    [sync]
    concurrency = 4
+
+   [[oauth.clients]]
+   host = \"https://gitlab.example.com\"
+   client_id = \"3f2c8a51\"
    ```
 
 4. the default.

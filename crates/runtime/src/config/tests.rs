@@ -250,6 +250,119 @@ fn all_mistakes_are_told_at_once_each_at_its_place() {
     ");
 }
 
+fn clients(case: &Case) -> Vec<String> {
+    let words = |client: &OauthClient| {
+        let file = client.secret_file.as_ref().map(|path| {
+            let path = path.display().to_string();
+            path.replace(&case.home.path().display().to_string(), "<home>")
+        });
+        format!("{} {} {file:?}", client.host, client.client)
+    };
+    case.load().oauth.clients.iter().map(words).collect()
+}
+
+#[test]
+fn applications_are_tables_in_a_file_and_a_text_in_the_environment() {
+    assert_eq!(clients(&Case::new()), Vec::<String>::new());
+    let case = Case::new().named(
+        "
+        [[oauth.clients]]
+        host = 'https://gitlab.com/'
+        client_id = 'aabb01'
+        [[oauth.clients]]
+        host = 'https://git.example.com:8443/gitlab'
+        client_id = 'ccdd02'
+        client_secret_file = 'secrets/git client'
+        ",
+    );
+    assert_eq!(
+        clients(&case),
+        [
+            "https://gitlab.com aabb01 None",
+            "https://git.example.com:8443/gitlab ccdd02 Some(\"<home>/secrets/git client\")",
+        ]
+    );
+    // As with every other setting, one place has it all.
+    let case = case.with(
+        "FORGEHOLD_OAUTH__CLIENTS",
+        "https://gitlab.com  eeff03; http://127.0.0.1:8080/x 0a0b file:/run/my secrets/id ;",
+    );
+    assert_eq!(
+        clients(&case),
+        [
+            "https://gitlab.com eeff03 None",
+            "http://127.0.0.1:8080/x 0a0b Some(\"/run/my secrets/id\")",
+        ]
+    );
+    assert_eq!(
+        clients(&case.with("FORGEHOLD_OAUTH__CLIENTS", "")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn all_that_is_wrong_with_applications_is_told_at_once() {
+    let case = Case::new().named(
+        "
+        [[oauth.clients]]
+        host = 'gitlab.example.com'
+        client_id = 'two words'
+        [[oauth.clients]]
+        host = 'https://gitlab.com'
+        client_id = 'a'
+        client_secret = 'hunter2'
+        [[oauth.clients]]
+        host = 'https://GITLAB.com:443/'
+        client_id = 'b'
+        client_secret_file = '~/secret'
+        [[oauth.clients]]
+        host = 'https://gitlab.com'
+        client_id = 'c'
+        [[oauth.clients]]
+        hots = 'https://gitlab.com'
+        client_id = 7
+        [[oauth.clients]]
+        host = 'https://GitLab.com:443'
+        client_id = 'd'
+        ",
+    );
+    let refused = case.refused();
+    assert!(!refused.contains("hunter2"));
+    insta::assert_snapshot!(refused, @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.clients`: application 1: the client id must be 1 to 255 visible ASCII characters without spaces; copy it from the application's page at the host
+      <home>/named.toml: `oauth.clients`: application 1: the host `gitlab.example.com` has no scheme; write https://gitlab.example.com
+      <home>/named.toml: `oauth.clients`: application 2: `client_secret` would be readable in the configuration; put it into a file of its own and name that with `client_secret_file`
+      <home>/named.toml: `oauth.clients`: application 3: its client secret file: `~/secret`: `~` is not replaced here; write the whole path
+      <home>/named.toml: `oauth.clients`: application 5: `hots` is no field of an application; there are `host`, `client_id` and `client_secret_file`
+      <home>/named.toml: `oauth.clients`: application 5: its host is missing
+      <home>/named.toml: `oauth.clients`: application 6: https://gitlab.com has one already, and a host has no more than one
+    ");
+    let case = Case::new().with(
+        "FORGEHOLD_OAUTH__CLIENTS",
+        "https://gitlab.com;;https://git.example.com id hunter2",
+    );
+    let refused = case.refused();
+    assert!(!refused.contains("hunter2"));
+    insta::assert_snapshot!(refused, @"
+    the configuration is not right:
+      environment variable FORGEHOLD_OAUTH__CLIENTS: `oauth.clients`: application 1: its client id is missing
+      environment variable FORGEHOLD_OAUTH__CLIENTS: `oauth.clients`: application 2: behind the client id only `file:CLIENT_SECRET_FILE` is expected
+    ");
+    let case = Case::new().named("oauth.clients = ['https://gitlab.com id', 3]");
+    insta::assert_snapshot!(case.refused(), @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.clients`: application 1: a table with `host` and `client_id` is expected
+      <home>/named.toml: `oauth.clients`: application 2: a table with `host` and `client_id` is expected
+    ");
+    let case = Case::new().named("[oauth]\nclients = 3\n[oauth.client]\nhost = 'x'");
+    insta::assert_snapshot!(case.refused(), @"
+    the configuration is not right:
+      <home>/named.toml: `oauth.client.host`: there is no such setting; docs/configuration.md lists them all
+      <home>/named.toml: `oauth.clients`: application 1: a table with `host` and `client_id` is expected
+    ");
+}
+
 #[test]
 fn bounds_hold_at_their_edges() {
     for key in KEYS {

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use org_core::host::HostUrl;
+use org_core::oauth::ClientId;
 use secrecy::SecretString;
 use url::Url;
 
 use super::keys::Key;
-use super::{LogFormat, LogLevel, ProxyConfig, VaultKey};
+use super::{LogFormat, LogLevel, OauthClient, ProxyConfig, VaultKey};
 
 /// A text, with the directory that its relative paths begin at.
 pub(super) struct Written<'a> {
@@ -47,6 +49,84 @@ pub(super) fn proxy(text: &Written<'_>) -> Parsed<ProxyConfig> {
     } else {
         // Not repeated: it may hold a password.
         Err(format!("write {}", text.key.takes))
+    }
+}
+
+/// The fields of an application, as written; in the environment there is one text for all of them.
+#[derive(Debug, Default)]
+pub(super) struct WrittenClient {
+    pub(super) host: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) secret_file: Option<String>,
+    /// What was found wrong with it so far.
+    pub(super) problems: Vec<String>,
+}
+
+impl WrittenClient {
+    /// `HOST CLIENT_ID [file:CLIENT_SECRET_FILE]`. Neither a host nor a client id has a space, so that what follows them is a path with whatever it
+    /// has, and no address needs quotes.
+    pub(super) fn from_text(text: &str) -> Parsed<Self> {
+        let next = |text: &str| -> (Option<String>, String) {
+            let text = text.trim();
+            let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+            let word = (!word.is_empty()).then(|| word.to_owned());
+            (word, rest.trim().to_owned())
+        };
+        let (host, rest) = next(text);
+        let (client, rest) = next(&rest);
+        let secret_file = match rest.strip_prefix("file:") {
+            Some(path) => Some(path.to_owned()),
+            None if rest.is_empty() => None,
+            // Not repeated: somebody may have put the secret itself here.
+            None => {
+                return Err(
+                    "behind the client id only `file:CLIENT_SECRET_FILE` is expected".to_owned(),
+                );
+            }
+        };
+        Ok(Self {
+            host,
+            client,
+            secret_file,
+            problems: Vec::new(),
+        })
+    }
+
+    /// The application, or all that is wrong with it.
+    pub(super) fn parse(&self, text: &Written<'_>) -> Result<OauthClient, Vec<String>> {
+        let mut problems = self.problems.clone();
+        let missing = |field: &str| format!("its {field} is missing");
+        // Whether plain http is allowed is decided where an organization is added; this only names the host.
+        let host = self
+            .host
+            .as_deref()
+            .ok_or_else(|| missing("host"))
+            .and_then(|host| host.parse::<HostUrl>().map_err(|error| error.to_string()));
+        let client = self
+            .client
+            .as_deref()
+            .ok_or_else(|| missing("client id"))
+            .and_then(|client| {
+                client
+                    .parse::<ClientId>()
+                    .map_err(|error| error.to_string())
+            });
+        let host = host.map_err(|problem| problems.push(problem)).ok();
+        let client = client.map_err(|problem| problems.push(problem)).ok();
+        let secret_file = match &self.secret_file {
+            Some(path) => resolve(text, path)
+                .map_err(|problem| problems.push(format!("its client secret file: {problem}")))
+                .ok(),
+            None => None,
+        };
+        match (host, client) {
+            (Some(host), Some(client)) if problems.is_empty() => Ok(OauthClient {
+                host,
+                client,
+                secret_file,
+            }),
+            _ => Err(problems),
+        }
     }
 }
 

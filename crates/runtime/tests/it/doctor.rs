@@ -12,7 +12,7 @@ use org_core::use_cases::{NoProgress, connect, manage};
 use runtime::Runtime;
 use runtime::config::Config;
 use runtime::doctor::{Finding, State, examine, examine_in};
-use runtime::environment::{Environment, TokioTimer, UuidSource};
+use runtime::environment::{Environment, OsEntropy, TokioTimer, UuidSource};
 
 use crate::support::{TOKEN, beside, config, draft, person, reload, simulator, sync, world};
 
@@ -22,6 +22,7 @@ fn noon() -> Environment {
         clock: Arc::new(ManualClock::default()),
         timer: Arc::new(TokioTimer),
         ids: Arc::new(UuidSource),
+        entropy: Arc::new(OsEntropy),
     }
 }
 

@@ -6,6 +6,7 @@ mod kill;
 mod leftovers;
 mod main_job;
 mod processes;
+mod renewing;
 mod scheduler;
 mod secrets;
 mod support;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use gitlab_sim::{Account, GitlabSim, GroupId, Role, TokenSpec, World};
-use org_core::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use org_core::event::Actor;
 use org_core::ids::OrganizationId;
 use org_core::license::pool::Seats;
@@ -23,7 +23,7 @@ use org_core::use_cases::follow::{SyncAnswer, never, synchronize};
 use org_core::use_cases::{NoProgress, UseCaseError, licenses};
 use runtime::Runtime;
 use runtime::config::{Config, ConfigSources, ProxyConfig};
-use runtime::environment::{Environment, SystemClock, TokioTimer, UuidSource};
+use runtime::environment::{Environment, OsEntropy, SystemClock, TokioTimer, UuidSource};
 use secrecy::SecretString;
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -103,6 +103,7 @@ pub(crate) fn hours_ahead(hours: u32) -> Environment {
         clock: Arc::new(ClockAhead(TimeDelta::hours(hours.into()))),
         timer: Arc::new(TokioTimer),
         ids: Arc::new(UuidSource),
+        entropy: Arc::new(OsEntropy),
     }
 }
 
@@ -118,6 +119,7 @@ pub(crate) fn draft(url: &str) -> OrganizationDraft {
     OrganizationDraft {
         name: Some("Acme".to_owned()),
         host: url.to_owned(),
+        method: Method::AccessToken,
         login: "alice".to_owned(),
         token: TokenDraft::Value(SecretString::from(TOKEN)),
         settings: SettingsDraft {
@@ -164,6 +166,7 @@ impl Scene {
                 theirs,
             }),
             ids: Arc::new(UuidSource),
+            entropy: Arc::new(OsEntropy),
         };
         let runtime = Runtime::open_in(&config, environment)
             .await

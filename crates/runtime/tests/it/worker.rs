@@ -24,6 +24,7 @@ use runtime::sync::until_done;
 use runtime::{Runtime, doctor, logging, stop};
 use secrecy::SecretString;
 
+use crate::renewing;
 use crate::support::{config, draft, hours_ahead, person};
 
 /// What a worker is told.
@@ -46,11 +47,13 @@ pub(crate) enum Task {
     Rounds,
     /// Runs the scheduler until a signal comes.
     Schedule,
+    /// Renews a sign-in that is due once it is told to go, and perhaps stands still at a step of it.
+    Renew,
     /// Connects, synchronizes and fails, with a log of everything.
     Chat,
 }
 
-const TASKS: [(&str, Task); 8] = [
+const TASKS: [(&str, Task); 9] = [
     ("follow", Task::Follow),
     ("connect-and-remove", Task::ConnectAndRemove),
     ("stop-after-put", Task::StopAfterPut),
@@ -58,6 +61,7 @@ const TASKS: [(&str, Task); 8] = [
     ("stop-before-delete", Task::StopBeforeDelete),
     ("rounds", Task::Rounds),
     ("schedule", Task::Schedule),
+    ("renew", Task::Renew),
     ("chat", Task::Chat),
 ];
 
@@ -160,7 +164,7 @@ impl Worker {
     }
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     writeln!(output, "{line}")
         .and_then(|()| output.flush())
@@ -198,6 +202,9 @@ async fn worker() {
         config.log.level = LogLevel::Trace;
         logging::init(&config.log, 0);
     }
+    if *task == Task::Renew {
+        config = renewing::with_client(config, renewing::host_of(about));
+    }
     let environment = hours_ahead(u32::try_from(number(hours)).expect("a few hours"));
     let runtime = Runtime::open_in(&config, environment)
         .await
@@ -211,6 +218,7 @@ async fn worker() {
         }
         Task::Rounds => rounds(&runtime, about).await,
         Task::Schedule => schedule(&runtime).await,
+        Task::Renew => renewing::renew(&runtime, about).await,
         Task::Chat => chat(&runtime, &config, about).await,
     }
     runtime.close().await;
@@ -231,7 +239,7 @@ impl Progress for Aloud {
     }
 }
 
-async fn the_only(ports: &Ports) -> Option<Organization> {
+pub(crate) async fn the_only(ports: &Ports) -> Option<Organization> {
     let present = overview::all(ports, overview::Which::Present).await;
     let mut present = present.expect("a list").into_iter();
     present.next().map(|overview| overview.organization)

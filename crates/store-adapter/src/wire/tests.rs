@@ -56,6 +56,40 @@ fn authentication_keeps_its_format_and_holds_no_token() {
 }
 
 #[test]
+fn signing_in_keeps_its_format_and_holds_no_token() {
+    let auth = AuthMethod::Sso {
+        secret: build::secret_ref(1),
+        client: build::parsed("client-1"),
+        access: org_core::oauth::Access::Read,
+        token: build::organization(1, "Acme").build().auth.token().clone(),
+    };
+    check(
+        &auth,
+        &AuthWire::try_from(&auth).expect("a known method"),
+        r#"{"method":"sso","secret":"01950000-0000-7000-8000-000000000001","client":"client-1","access":"read","token":{"id":1,"name":"forgehold","scopes":["read_api"],"fine_grained":false,"expires_on":null,"state":"active"}}"#,
+    );
+}
+
+#[test]
+fn what_a_sign_in_is_for_keeps_its_format() {
+    let purpose = build::sign_in(1).purpose;
+    check(
+        &purpose,
+        &PurposeWire::from(&purpose),
+        r#"{"for":"connect","attempt":"01950000-0000-7000-8000-000000000001","organization":"01950000-0000-7000-8000-000000000001"}"#,
+    );
+    let purpose = Purpose::Reconnect {
+        organization: build::organization_id(2),
+        blind: BlindReconnect::Confirmed,
+    };
+    check(
+        &purpose,
+        &PurposeWire::from(&purpose),
+        r#"{"for":"reconnect","organization":"01950000-0000-7000-8000-000000000002","blind":"confirmed"}"#,
+    );
+}
+
+#[test]
 fn capabilities_keep_their_format() {
     let table = CapabilityTable(vec![
         (Capability::List, Grant::Yes),

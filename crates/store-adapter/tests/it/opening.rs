@@ -3,9 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use org_core::ports::{EventStore, StoreError};
+use org_core::ports::{AttemptStore, EventStore, StoreError};
 use org_core::testing::build;
-use sqlx::Connection;
+use sqlx::{Connection, SqlSafeStr as _};
 use store_adapter::{Store, StoreOptions};
 
 use crate::support::{Scratch, beside, connect, file, get, open};
@@ -21,6 +21,46 @@ async fn a_new_database_is_for_its_owner_alone() {
     }
 }
 
+/// The newest version of the database.
+const NEWEST: i64 = 4;
+
+/// An attempt as version 1 wrote it: its login was never missing then.
+#[tokio::test]
+async fn what_the_first_version_kept_is_there_after_the_migration() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(folder.path());
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut old = sqlx::SqliteConnection::connect(&url).await.expect("a file");
+    let first = sqlx::migrate::Migrator::with_migrations(vec![sqlx::migrate::Migration::new(
+        1,
+        "first tables".into(),
+        sqlx::migrate::MigrationType::Simple,
+        include_str!("../../migrations/sqlite/0001_first_tables.sql").into_sql_str(),
+        false,
+    )]);
+    first
+        .run_direct(None, &mut old, false)
+        .await
+        .expect("the first tables");
+    let settings = r#"{"personal_namespace":"included","protect_groups":"off","auto_license":"on","license_existing":"none","schedule":"manual","default_device":"00000000-0000-0000-0000-000000000001"}"#;
+    sqlx::query(
+        "INSERT INTO attempts (id, name, service, host, login, secret, settings, state, created_at, expires_at, position) \
+         VALUES ($1, 'Acme', 'gitlab', 'https://git.example.com', 'robot', NULL, $2, 'open', $3, $4, 7)",
+    )
+    .bind(build::attempt_id(1).as_uuid())
+    .bind(settings)
+    .bind(build::noon().timestamp_micros())
+    .bind((build::noon() + org_core::attempt::ATTEMPT_LIFETIME).timestamp_micros())
+    .execute(&mut old)
+    .await
+    .expect("an attempt");
+    old.close().await.expect("closed");
+    let store = open(&path).await;
+    assert_eq!(store.version().await.expect("a version"), NEWEST);
+    let kept = store.list(10).await.expect("the attempts");
+    assert_eq!(kept, [build::attempt(1, "Acme")]);
+}
+
 #[tokio::test]
 async fn opening_again_keeps_everything_and_migrates_nothing() {
     let scratch = Scratch::new().await;
@@ -29,7 +69,7 @@ async fn opening_again_keeps_everything_and_migrates_nothing() {
     scratch.store.close().await;
     let again = open(&scratch.path()).await;
     assert_eq!(get(&again, id).await, before);
-    assert_eq!(again.version().await.expect("a version"), 4);
+    assert_eq!(again.version().await.expect("a version"), NEWEST);
     let report = again.check().await.expect("a report");
     assert!(report.is_sound(), "{report:?}");
 }

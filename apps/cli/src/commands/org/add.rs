@@ -1,13 +1,17 @@
 //! `forgehold org add`.
 
 use clap::Subcommand;
-use org_core::draft::{Field, OrganizationDraft, SettingsDraft};
+use org_core::draft::{Field, Method, OrganizationDraft, SettingsDraft};
 use org_core::host::{HostUrl, PlainHttp};
+use org_core::organization::Organization;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::sync::run::Trigger;
+use org_core::use_cases::reconnect::BlindReconnect;
+use org_core::use_cases::sign_in::{self, Received, SignInError};
 use org_core::use_cases::{UseCaseError, connect, overview};
 
 use super::flags::{PersonalArgs, ScheduleArgs, TokenArgs};
+use super::sso::{self, SsoArgs, Wanted as SignInFor, Way};
 use super::{by_now, form, note_due};
 use crate::app::{self, App, Session, exit_of};
 use crate::error::{CliError, Failure, Result};
@@ -15,7 +19,7 @@ use crate::exit::Exit;
 use crate::output::check::{Check, Coverage};
 use crate::output::organization::Connected;
 use crate::output::sync::SyncRun;
-use crate::prompt;
+use crate::prompt::{self, Answer};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Service {
@@ -23,8 +27,11 @@ pub(crate) enum Service {
     ///
     /// Without flags on a terminal it asks for everything. In a script it never asks.
     ///
-    /// It authenticates with an access token (personal, group, project, or of a service account) and the login that the token belongs to.
-    /// Single sign-on (SSO) does not exist yet.
+    /// By default you sign in at the host (single sign-on, SSO): a browser opens, or you get a code to type in any browser. That needs an
+    /// application that is registered at the host and named in `oauth.clients` of the configuration; docs/single-sign-on.md tells how.
+    ///
+    /// With --login and --token-secret or --token-stdin it authenticates with an access token instead (personal, group, project, or of a
+    /// service account).
     Gitlab(Box<Args>),
 }
 
@@ -71,6 +78,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     schedule: ScheduleArgs,
 
+    #[command(flatten)]
+    sso: SsoArgs,
+
     /// The default device, which authenticates and does the work; the only one is `embedded`
     #[arg(long, value_name = "DEVICE", help_heading = "Connecting")]
     device: Option<String>,
@@ -94,6 +104,7 @@ impl Args {
         let texts = [&self.host, &self.name, &self.login, &self.device];
         texts.iter().all(|text| text.is_none())
             && self.token.is_empty()
+            && self.sso.asked_for().is_none()
             && self.groups.is_empty()
             && self.personal.chosen().is_none()
             && !self.protect_groups
@@ -110,9 +121,19 @@ impl Args {
         }
     }
 
+    const fn method(&self) -> Method {
+        if self.login.is_none() && self.token.is_empty() {
+            Method::Sso
+        } else {
+            Method::AccessToken
+        }
+    }
+
     fn draft(self) -> Result<OrganizationDraft> {
-        let plain_http = self.plain_http();
+        let (plain_http, method) = (self.plain_http(), self.method());
         Ok(OrganizationDraft {
+            method,
+            access: self.sso.access(),
             name: self.name,
             host: self.host.unwrap_or_else(|| HostUrl::GITLAB_COM.to_owned()),
             plain_http,
@@ -156,19 +177,24 @@ pub(crate) async fn run(service: Service, app: &App) -> Result {
         (false, false) => Wanted::ConnectAndSync,
     };
     let session = app.open().await?;
-    let draft = if args.is_empty() && prompt::is_possible() {
-        form::fill_in(&session, args.plain_http()).await?
+    let way = args.sso.way();
+    let (draft, review) = if args.is_empty() && prompt::is_possible() {
+        let draft = form::fill_in(&session, args.plain_http()).await?;
+        (draft, Review::Asked)
     } else {
-        args.draft()?
+        (args.draft()?, Review::Skipped)
     };
     if wanted == Wanted::Check {
-        return check(&session, &draft, app).await;
+        return check(&session, &draft, way, app).await;
     }
-    let organization = {
-        let progress = session.progress();
-        connect::connect(session.ports(), &draft, &session.actor, &progress)
-            .await
-            .map_err(|error| explained(error, &draft))?
+    let organization = match draft.method {
+        Method::Sso => connect_by_sso(&session, &draft, way, review).await?,
+        Method::AccessToken => {
+            let progress = session.progress();
+            connect::connect(session.ports(), &draft, &session.actor, &progress)
+                .await
+                .map_err(|error| explained(error, &draft))?
+        }
     };
     if wanted == Wanted::Connect {
         let overview = overview::of(session.ports(), organization).await?;
@@ -188,26 +214,79 @@ pub(crate) async fn run(service: Service, app: &App) -> Result {
     Ok(exit_of(&runs))
 }
 
-async fn check(session: &Session, draft: &OrganizationDraft, app: &App) -> Result {
-    let checked = {
-        let progress = session.progress();
-        connect::check(session.ports(), draft, &progress)
-            .await
-            .map_err(|error| explained(error, draft))?
+/// Whether a person looks at what was granted before it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Review {
+    Asked,
+    Skipped,
+}
+
+async fn connect_by_sso(
+    session: &Session,
+    draft: &OrganizationDraft,
+    way: Way,
+    review: Review,
+) -> Result<Organization> {
+    let received = signed_in(session, draft, way).await?;
+    if review == Review::Asked && agrees(session, draft, &received)? == Answer::No {
+        sso::decline(session, received, SignInError::Canceled).await;
+        return Err(Failure::Canceled);
+    }
+    sso::accept(session, received, BlindReconnect::Refused)
+        .await
+        .map_err(|error| explained(error, draft))
+}
+
+async fn signed_in(session: &Session, draft: &OrganizationDraft, way: Way) -> Result<Received> {
+    let received = sso::sign_in(session, SignInFor::Connect(draft), way).await;
+    received.map_err(|ended| match ended {
+        sso::Ended::UseCase(error) => explained(*error, draft),
+        sso::Ended::Failure(failure) => failure,
+    })
+}
+
+/// Shows what was granted, and asks.
+fn agrees(session: &Session, draft: &OrganizationDraft, received: &Received) -> Result<Answer> {
+    let valid = draft.validate()?;
+    let check = Check::new(&valid, received.identity(), None, app::now());
+    session.output().show(&check);
+    prompt::yes("Connect it with these permissions?", "", Answer::Yes)
+}
+
+async fn check(session: &Session, draft: &OrganizationDraft, way: Way, app: &App) -> Result {
+    let check = match draft.method {
+        Method::Sso => check_by_sso(session, draft, way).await?,
+        Method::AccessToken => {
+            let progress = session.progress();
+            let checked = connect::check(session.ports(), draft, &progress)
+                .await
+                .map_err(|error| explained(error, draft))?;
+            let coverage = Coverage::from(&checked.coverage);
+            let (draft, identity) = (&checked.draft, &checked.identity);
+            Check::new(draft, identity, Some(coverage), app::now())
+        }
     };
-    let coverage = Coverage::from(&checked.coverage);
-    let check = Check::new(
-        &checked.draft,
-        &checked.identity,
-        Some(coverage),
-        app::now(),
-    );
     app.output.one(&check)?;
     Ok(if check.is_complete() {
         Exit::Ok
     } else {
         Exit::SyncPartial
     })
+}
+
+/// Has somebody sign in, looks at what that covers, and takes the grant back.
+async fn check_by_sso(session: &Session, draft: &OrganizationDraft, way: Way) -> Result<Check> {
+    let valid = draft.validate()?;
+    let received = signed_in(session, draft, way).await?;
+    let coverage = {
+        let progress = session.progress();
+        sign_in::coverage(session.ports(), &received, &valid.settings, &progress).await
+    };
+    let identity = received.identity().clone();
+    sso::decline(session, received, SignInError::OnlyChecked).await;
+    let coverage = coverage.map_err(|error| explained(error, draft))?;
+    let coverage = Some(Coverage::from(&coverage));
+    Ok(Check::new(&valid, &identity, coverage, app::now()))
 }
 
 /// The error, with the flag that helps where one does.

@@ -3,11 +3,12 @@
 use std::fmt::Display;
 
 use org_core::draft::{
-    DEFAULT_INTERVAL, FieldError, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft,
-    parse_token,
+    DEFAULT_INTERVAL, FieldError, Method, OrganizationDraft, ScheduleDraft, SettingsDraft,
+    TokenDraft, parse_token,
 };
 use org_core::host::{HostUrl, PlainHttp};
 use org_core::listing::{GroupScope, PersonalNamespace};
+use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::schedule::{Weekdays, Zone};
 use org_core::secret::SecretOwner;
@@ -16,7 +17,7 @@ use org_core::use_cases::{connect, secrets};
 
 use crate::app::{self, Session};
 use crate::error::{CliError, Failure, Result};
-use crate::output::check::{Check, PREVIEWED_RUNS};
+use crate::output::check::{Check, Intent, PREVIEWED_RUNS};
 use crate::output::schedule::Preview;
 use crate::prompt::{self, Answer, Verdict};
 
@@ -95,6 +96,7 @@ struct Form<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Proceed,
+    SignIn,
     Change(Question),
     Cancel,
 }
@@ -103,6 +105,7 @@ impl Display for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Proceed => f.pad("Proceed"),
+            Self::SignIn => f.pad("Proceed: sign in at the host"),
             Self::Change(question) => write!(f, "Change: {question}"),
             Self::Cancel => f.pad("Cancel"),
         }
@@ -127,26 +130,54 @@ impl Form<'_> {
     /// Shows what the answers come to, and lets the person change them until it is right.
     async fn review(&mut self) -> Result<()> {
         loop {
-            let found = {
-                let progress = self.session.progress();
-                connect::identify(self.session.ports(), &self.draft, &progress).await
+            let mut choices = match self.draft.method {
+                Method::Sso => self.look_at_intent(),
+                Method::AccessToken => self.look_at_token().await,
             };
-            let mut choices = Vec::new();
-            match found {
-                Ok((draft, identity)) => {
-                    let check = Check::new(&draft, &identity, None, app::now());
-                    self.session.output().show(&check);
-                    choices.push(Next::Proceed);
-                }
-                Err(error) => self.session.output().tell(&CliError::from(error)),
-            }
             choices.extend(Question::ALL.map(Next::Change));
             choices.push(Next::Cancel);
             let chosen = prompt::choose("Proceed?", choices.clone(), 0)?;
             match choices[chosen] {
-                Next::Proceed => return Ok(()),
+                Next::Proceed | Next::SignIn => return Ok(()),
                 Next::Change(question) => self.ask(question).await?,
                 Next::Cancel => return Err(Failure::Canceled),
+            }
+        }
+    }
+
+    /// What a person may do now that the form asks for a sign-in: what it grants is shown afterwards.
+    fn look_at_intent(&self) -> Vec<Next> {
+        let output = self.session.output();
+        match self.draft.validate() {
+            Ok(draft) => match Intent::new(&draft, app::now()) {
+                Some(intent) => {
+                    output.show(&intent);
+                    vec![Next::SignIn]
+                }
+                None => Vec::new(),
+            },
+            Err(errors) => {
+                output.tell(&CliError::from(errors));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The same with a token, which the host is asked about.
+    async fn look_at_token(&self) -> Vec<Next> {
+        let found = {
+            let progress = self.session.progress();
+            connect::identify(self.session.ports(), &self.draft, &progress).await
+        };
+        match found {
+            Ok((draft, identity)) => {
+                let check = Check::new(&draft, &identity, None, app::now());
+                self.session.output().show(&check);
+                vec![Next::Proceed]
+            }
+            Err(error) => {
+                self.session.output().tell(&CliError::from(error));
+                Vec::new()
             }
         }
     }
@@ -178,14 +209,12 @@ impl Form<'_> {
     }
 
     async fn authentication(&mut self) -> Result<()> {
-        const METHODS: [&str; 2] = [
-            "Register using login and password/token",
-            "Single sign-on (SSO): does not exist yet",
-        ];
-        while prompt::choose(Question::Authentication.words(), METHODS.to_vec(), 0)? == 1 {
-            self.session.output().note(
-                "single sign-on (SSO) does not exist yet; register using login and password/token",
-            );
+        self.draft.method = method(self.draft.method)?;
+        if self.draft.method == Method::Sso {
+            self.draft.login.clear();
+            self.draft.token = TokenDraft::Missing;
+            self.draft.access = access(self.draft.access)?;
+            return Ok(());
         }
         self.draft.login = prompt::text(
             "Login",
@@ -306,18 +335,55 @@ impl Form<'_> {
     fn name(&mut self) -> Result<()> {
         let usual = match (&self.draft.name, self.draft.validate()) {
             (Some(name), _) => name.clone(),
-            (None, Ok(valid)) => valid.name.to_string(),
+            (None, Ok(valid)) => valid.name.map(|name| name.to_string()).unwrap_or_default(),
             (None, Err(_)) => String::new(),
         };
-        let answer = prompt::text(
-            Question::Name.words(),
-            "what the organization is called here",
-            &usual,
-            |text| judged(text.parse::<OrganizationName>()),
-        )?;
-        self.draft.name = Some(answer);
+        let is_made_later = self.draft.method == Method::Sso;
+        let help = if is_made_later {
+            "what the organization is called here; leave it empty for one made from the group or the account"
+        } else {
+            "what the organization is called here"
+        };
+        let answer = prompt::text(Question::Name.words(), help, &usual, move |text| {
+            if text.trim().is_empty() && is_made_later {
+                return Ok(());
+            }
+            judged(text.parse::<OrganizationName>())
+        })?;
+        self.draft.name = (!answer.trim().is_empty()).then_some(answer);
         Ok(())
     }
+}
+
+/// Asks how to authenticate.
+pub(super) fn method(present: Method) -> Result<Method> {
+    const METHODS: [(Method, &str); 2] = [
+        (Method::Sso, "Single sign-on (SSO): sign in at the host"),
+        (
+            Method::AccessToken,
+            "Register using login and password/token",
+        ),
+    ];
+    let start = METHODS.iter().position(|(method, _)| *method == present);
+    let words = METHODS.map(|(_, words)| words).to_vec();
+    let question = Question::Authentication.words();
+    let chosen = prompt::choose(question, words, start.unwrap_or_default())?;
+    Ok(METHODS[chosen].0)
+}
+
+/// Asks how much a sign-in is for.
+pub(super) fn access(present: Access) -> Result<Access> {
+    const CHOICES: [(Access, &str); 2] = [
+        (Access::Read, "read: list, clone and read metadata"),
+        (
+            Access::Restore,
+            "restore: the same, and restore code and metadata",
+        ),
+    ];
+    let start = CHOICES.iter().position(|(access, _)| *access == present);
+    let words = CHOICES.map(|(_, words)| words).to_vec();
+    let chosen = prompt::choose("Access", words, start.unwrap_or_default())?;
+    Ok(CHOICES[chosen].0)
 }
 
 /// The kinds of schedules.

@@ -13,7 +13,9 @@ mod reconnect;
 pub(crate) mod reject;
 pub(crate) mod remove;
 mod resume;
+mod rotate_token;
 mod show;
+mod sso;
 mod sync;
 
 use clap::Subcommand;
@@ -41,11 +43,13 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Give an organization another credential; identity, inventory, history and licenses stay
     Reconnect(reconnect::Args),
+    /// Have the host replace the access token of an organization by a new one
+    RotateToken(rotate_token::Args),
     /// Stop following an organization; its licenses stay
     Pause(pause::Args),
     /// Follow a paused organization again
     Resume(resume::Args),
-    /// Remove an organization: its licenses are freed, its own secrets deleted; the history stays
+    /// Remove an organization: its licenses are freed, its sign-in is revoked, its own secrets are deleted; the history stays
     Remove(remove::Args),
     /// Approve a held sync: the repositories that are missing are really gone
     Approve(approve::Args),
@@ -63,6 +67,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
         Command::Edit(args) => edit::run(args, app).await,
         Command::Sync(args) => sync::run(args, app).await,
         Command::Reconnect(args) => reconnect::run(args, app).await,
+        Command::RotateToken(args) => rotate_token::run(args, app).await,
         Command::Pause(args) => pause::run(args, app).await,
         Command::Resume(args) => resume::run(args, app).await,
         Command::Remove(args) => remove::run(args, app).await,

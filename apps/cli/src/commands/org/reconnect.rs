@@ -1,14 +1,17 @@
 //! `forgehold org reconnect`.
 
-use org_core::draft::{TokenDraft, parse_token};
-use org_core::organization::Organization;
+use org_core::draft::{Method, TokenDraft, parse_token};
+use org_core::oauth::Access;
+use org_core::organization::{AuthMethod, Organization};
 use org_core::sync::run::Trigger;
 use org_core::text::Login;
 use org_core::use_cases::reconnect::{self, BlindReconnect, ReconnectDraft};
+use org_core::use_cases::sign_in::{self, Received, SignInError};
 use org_core::use_cases::{UseCaseError, overview};
 
 use super::flags::TokenArgs;
-use super::{Target, by_now, note_due};
+use super::sso::{self, SsoArgs, TOKEN_FLAGS, Wanted, Way};
+use super::{Target, by_now, form, note_due};
 use crate::app::{App, Session, exit_of};
 use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
@@ -35,25 +38,70 @@ pub(crate) struct Args {
     /// Do not start a sync; it is due at once
     #[arg(long)]
     no_sync: bool,
+
+    /// Sign in at the host; what an organization that signed in before does when nothing is said
+    #[arg(long, conflicts_with_all = TOKEN_FLAGS, help_heading = "Single sign-on (SSO)")]
+    sso: bool,
+
+    #[command(flatten)]
+    sign_in: SsoArgs,
+}
+
+impl Args {
+    /// What the flags say; nothing where they leave it open.
+    const fn method(&self) -> Option<Method> {
+        if self.sso || !self.sign_in.is_empty() {
+            Some(Method::Sso)
+        } else if self.login.is_some() || !self.token.is_empty() {
+            Some(Method::AccessToken)
+        } else {
+            None
+        }
+    }
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let organization = args.target.find(&session).await?;
-    let mut draft = if args.token.is_empty() && args.login.is_none() && prompt::is_possible() {
-        ask(&organization)?
+    let blind = if args.accept_unseen {
+        BlindReconnect::Confirmed
     } else {
-        ReconnectDraft {
-            login: args.login,
-            token: args.token.read()?,
-            blind: BlindReconnect::Refused,
+        BlindReconnect::Refused
+    };
+    let present = if organization.auth.is_sso() {
+        Method::Sso
+    } else {
+        Method::AccessToken
+    };
+    let (method, asks) = match args.method() {
+        Some(method) => (method, false),
+        None if prompt::is_possible() => (form::method(present)?, true),
+        None => (present, false),
+    };
+    let no_sync = args.no_sync;
+    let organization = match method {
+        Method::Sso => {
+            let access = match args.sign_in.asked_for() {
+                Some(access) => access,
+                None if asks => form::access(access_of(&organization))?,
+                None => access_of(&organization),
+            };
+            by_sso(&session, organization, (access, blind), args.sign_in.way()).await?
+        }
+        Method::AccessToken => {
+            let draft = if asks {
+                ask(&organization, blind)?
+            } else {
+                ReconnectDraft {
+                    login: args.login,
+                    token: args.token.read()?,
+                    blind,
+                }
+            };
+            by_token(&session, organization, draft).await?
         }
     };
-    if args.accept_unseen {
-        draft.blind = BlindReconnect::Confirmed;
-    }
-    let organization = reconnect(&session, organization, draft).await?;
-    if args.no_sync {
+    if no_sync {
         let overview = overview::of(session.ports(), organization).await?;
         app.output.one(&Connected::new(&overview, Vec::new()))?;
         note_due(&app.output, &overview);
@@ -73,7 +121,15 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
     Ok(exit_of(&runs))
 }
 
-fn ask(organization: &Organization) -> Result<ReconnectDraft> {
+/// How much the present sign-in asked for; reading where there is none.
+fn access_of(organization: &Organization) -> Access {
+    match organization.auth {
+        AuthMethod::Sso { access, .. } => access,
+        _ => Access::Read,
+    }
+}
+
+fn ask(organization: &Organization, blind: BlindReconnect) -> Result<ReconnectDraft> {
     let login = prompt::text(
         "Login",
         "the login that the new access token belongs to",
@@ -92,12 +148,12 @@ fn ask(organization: &Organization) -> Result<ReconnectDraft> {
     Ok(ReconnectDraft {
         login: Some(login),
         token: TokenDraft::Value(token),
-        blind: BlindReconnect::Refused,
+        blind,
     })
 }
 
-/// Reconnects; an account that sees nothing of what is known is asked about on a terminal.
-async fn reconnect(
+/// Reconnects with a token; an account that sees nothing of what is known is asked about on a terminal.
+async fn by_token(
     session: &Session,
     organization: Organization,
     mut draft: ReconnectDraft,
@@ -110,20 +166,77 @@ async fn reconnect(
         };
         match answer {
             Ok(organization) => return Ok(organization),
-            Err(error @ UseCaseError::SeesNothingKnown { .. }) if prompt::is_possible() => {
-                let question = format!("{error}. Reconnect all the same?");
-                if prompt::yes(&question, "", Answer::No)? == Answer::No {
-                    return Err(Failure::Canceled);
+            Err(error) => {
+                if agrees(&error)? == Answer::No {
+                    return Err(told(error));
                 }
                 draft.blind = BlindReconnect::Confirmed;
             }
-            Err(error @ UseCaseError::SeesNothingKnown { .. }) => {
-                let error = CliError::from(error);
-                return Err(error
-                    .hinted("use an account that sees them, or repeat with --accept-unseen")
-                    .into());
-            }
-            Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Reconnects by a sign-in; one sign-in is enough for both answers of a person who is asked.
+async fn by_sso(
+    session: &Session,
+    organization: Organization,
+    (access, mut blind): (Access, BlindReconnect),
+    way: Way,
+) -> Result<Organization> {
+    let wanted = Wanted::Reconnect(&organization, access);
+    let received = sso::sign_in(session, wanted, way).await?;
+    loop {
+        let answer = accept(session, &received, blind).await;
+        let error = match answer {
+            Ok(organization) => return Ok(organization),
+            Err(error) => error,
+        };
+        match agrees(&error) {
+            Ok(Answer::Yes) => blind = BlindReconnect::Confirmed,
+            Ok(Answer::No) => {
+                sign_in::decline(session.ports(), received, &error, &session.actor).await;
+                return Err(told(error));
+            }
+            Err(failure) => {
+                sso::decline(session, received, SignInError::Canceled).await;
+                return Err(failure);
+            }
+        }
+    }
+}
+
+async fn accept(
+    session: &Session,
+    received: &Received,
+    blind: BlindReconnect,
+) -> std::result::Result<Organization, UseCaseError> {
+    let progress = session.progress();
+    let (ports, actor) = (session.ports(), &session.actor);
+    sign_in::accept(ports, received, blind, actor, &progress).await
+}
+
+/// Whether a person agrees that the account sees nothing of what is known. Where that is not what is wrong, or nobody is there, nobody does.
+fn agrees(error: &UseCaseError) -> Result<Answer> {
+    match error {
+        UseCaseError::SeesNothingKnown { .. } if prompt::is_possible() => {
+            let question = format!("{error}. Reconnect all the same?");
+            match prompt::yes(&question, "", Answer::No)? {
+                Answer::Yes => Ok(Answer::Yes),
+                Answer::No => Err(Failure::Canceled),
+            }
+        }
+        _ => Ok(Answer::No),
+    }
+}
+
+fn told(error: UseCaseError) -> Failure {
+    let is_unseen = matches!(error, UseCaseError::SeesNothingKnown { .. });
+    let error = CliError::from(error);
+    if is_unseen {
+        error
+            .hinted("use an account that sees them, or repeat with --accept-unseen")
+            .into()
+    } else {
+        error.into()
     }
 }

@@ -1,5 +1,6 @@
 //! `forgehold org remove`.
 
+use org_core::organization::Organization;
 use org_core::use_cases::manage;
 
 use super::Target;
@@ -19,10 +20,25 @@ pub(crate) struct Args {
     pub(crate) confirm: Option<String>,
 }
 
+/// What a removal does, where the way to authenticate is not known.
+const CONSEQUENCES: &str = "frees its licenses and deletes its secrets";
+
+fn consequences(organization: &Organization) -> &'static str {
+    if organization.auth.is_sso() {
+        "frees its licenses, revokes its sign-in at the host and deletes its secrets"
+    } else {
+        CONSEQUENCES
+    }
+}
+
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let organization = args.target.find(&session).await?;
-    let typed = confirmed(organization.name.as_str(), args.confirm)?;
+    let typed = confirmed_that(
+        organization.name.as_str(),
+        consequences(&organization),
+        args.confirm,
+    )?;
     let removal = manage::remove(session.ports(), organization, &typed, &session.actor).await?;
     app.output.one(&Removal::from(&removal))?;
     Ok(Exit::Ok)
@@ -30,16 +46,20 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
 
 /// The name that a person types to confirm, or gave with the command.
 pub(crate) fn confirmed(name: &str, given: Option<String>) -> Result<String> {
+    confirmed_that(name, CONSEQUENCES, given)
+}
+
+fn confirmed_that(name: &str, consequences: &str, given: Option<String>) -> Result<String> {
     match given {
         Some(typed) => Ok(typed),
         None if prompt::is_possible() => {
             let question = format!(
-                "Removing `{name}` frees its licenses and deletes its secrets. Type its name to confirm:"
+                "Removing `{name}` {consequences}. Type its name to confirm:"
             );
             prompt::text(&question, "", "", |_| Ok(()))
         }
         None => Err(CliError::unconfirmed(
-            format_args!("removing `{name}` frees its licenses and deletes its secrets"),
+            format_args!("removing `{name}` {consequences}"),
             "repeat with --confirm and its name",
         )
         .into()),

@@ -18,8 +18,8 @@ pub struct Attempt {
     pub service: String,
     /// The address of the host.
     pub host: String,
-    /// The login that the token should belong to.
-    pub login: String,
+    /// The login that the token should belong to, or that signed in; null where nobody had signed in yet.
+    pub login: Option<String>,
     /// `open`, `failed`, `succeeded`, or `abandoned` where the program that was at it ended before it was done.
     pub state: &'static str,
     /// With `failed`: why, with what to do next.
@@ -49,7 +49,7 @@ impl Attempt {
             name: attempt.name.to_string(),
             service: attempt.service.to_string(),
             host: attempt.host.to_string(),
-            login: attempt.login.to_string(),
+            login: attempt.login.as_ref().map(ToString::to_string),
             state,
             reason,
             organization,

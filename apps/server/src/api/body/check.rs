@@ -95,7 +95,9 @@ impl Check {
         now: DateTime<Utc>,
     ) -> Self {
         Self {
-            name: draft.name.to_string(),
+            name: draft
+                .name_for(&identity.account.login)
+                .map_or_else(|_| draft.host.to_string(), |name| name.to_string()),
             host: draft.host.to_string(),
             account: (&identity.account).into(),
             token: Token::new(&identity.token, identity.token.days_left(now)),

@@ -151,6 +151,8 @@ impl ConnectForm {
             } else {
                 PlainHttp::LoopbackOnly
             },
+            method: org_core::draft::Method::AccessToken,
+            access: org_core::oauth::Access::Read,
             login: self.login,
             token: self.token.draft()?,
             settings: SettingsDraft {

@@ -6,17 +6,17 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use org_core::draft::{Field, FieldError, OrganizationDraft};
+use org_core::draft::{Field, FieldError, Method, OrganizationDraft};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
 use org_core::ids::OrganizationId;
-use org_core::ports::{Probe, ProbeReport};
+use org_core::ports::{Credential, Probe, ProbeReport};
 use org_core::schedule::Run;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::{connect, group_search, preflight, secrets};
 
-use super::draft;
+use super::{draft, sso};
 use super::list::OrganizationsPage;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
@@ -218,7 +218,7 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let id = state.ports().ids.next_id().to_string();
     let page = form_page(&state, (&caller, &csrf), draft::fresh(&id), None).await?;
-    Ok(render(&page))
+    Ok(sso::with_pop_up(render(&page)))
 }
 
 pub(super) async fn preview(State(state): State<AppState>, _: Admin, form: Form) -> Response {
@@ -239,7 +239,7 @@ pub(super) async fn reach(
             let token = token(&state, &form).await;
             let probe = Probe {
                 host: host.clone(),
-                token,
+                credential: token.map(Credential::AccessToken),
             };
             Reach::of(&host, &state.ports().host.probe(&probe).await)
         }
@@ -316,7 +316,11 @@ pub(super) async fn proceed(
     if let Err(errors) = draft.validate() {
         let form = form.mistaken(errors);
         let page = form_page(&state, (&caller, &csrf), form, None).await?;
-        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        let page = render_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        return Ok(sso::with_pop_up(page));
+    }
+    if draft.method == Method::Sso {
+        return sso::begin(&state, (&caller, &csrf), form, draft).await;
     }
     let label = format!("{} at {}", draft.login.trim(), draft.host.trim());
     let name = draft.name.clone().unwrap_or_else(|| label.clone());

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::add::{ReachStep, form_page, reach_step};
@@ -27,6 +28,8 @@ pub(in crate::console) struct Steps {
     pub(in crate::console) ended: bool,
     pub(in crate::console) failed: Option<Failed>,
     pub(in crate::console) done: Option<Done>,
+    /// The page of the host where a person has to sign in.
+    pub(in crate::console) sign_in: Option<String>,
 }
 
 /// One step.
@@ -113,6 +116,9 @@ impl Steps {
             ended: course.end.is_some(),
             failed,
             done,
+            sign_in: course
+                .sign_in
+                .map(|sign_in| sign_in.url.expose_secret().to_owned()),
         }
     }
 }
@@ -136,6 +142,7 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let attempt = find(&state, &id)?;
+    attempt.expire(state.ports().clock.now());
     let frame = Frame::new(Section::DevOps, "DevOps", &caller, &csrf);
     let aside = AttemptAside {
         title: match attempt.purpose {
@@ -145,9 +152,8 @@ pub(super) async fn page(
         label: attempt.label.clone(),
         steps: Steps::of(&attempt),
     };
-    Ok(render(
-        &OrganizationsPage::under(&state, frame, &aside).await?,
-    ))
+    let page = OrganizationsPage::under(&state, frame, &aside).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
 }
 
 pub(super) async fn steps(
@@ -155,7 +161,9 @@ pub(super) async fn steps(
     _: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    Ok(render(&Steps::of(&*find(&state, &id)?)))
+    let attempt = find(&state, &id)?;
+    attempt.expire(state.ports().clock.now());
+    Ok(render(&Steps::of(&attempt)))
 }
 
 /// The form again as it was filled in, but for the token, with what the attempt found wrong at its fields.

@@ -1,7 +1,8 @@
 //! From the form to what the use cases take. Nothing is judged here: that is the domain's.
 
-use org_core::draft::{OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
+use org_core::oauth::Access;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
 use org_core::schedule::{Schedule, Weekdays};
@@ -14,16 +15,42 @@ pub(super) fn with_token(form: &Form) -> bool {
 }
 
 pub(super) fn organization(form: &Form) -> OrganizationDraft {
+    let method = method(form);
+    let by_token = method == Method::AccessToken;
     OrganizationDraft {
         id: form.value("id").parse().ok(),
         name: form.text("name"),
         service: form.value("service").to_owned(),
         host: form.value("host").to_owned(),
         plain_http: plain_http(form),
-        login: form.value("login").to_owned(),
-        token: token(form),
+        method,
+        access: access(form),
+        // What does not show does not count.
+        login: if by_token {
+            form.value("login").to_owned()
+        } else {
+            String::new()
+        },
+        token: if by_token {
+            token(form)
+        } else {
+            TokenDraft::Missing
+        },
         settings: settings(form),
     }
+}
+
+pub(super) fn method(form: &Form) -> Method {
+    if with_token(form) {
+        Method::AccessToken
+    } else {
+        Method::Sso
+    }
+}
+
+/// How much a sign-in asks for.
+pub(super) fn access(form: &Form) -> Access {
+    form.value("access").parse().unwrap_or(Access::Read)
 }
 
 pub(super) fn plain_http(form: &Form) -> PlainHttp {

@@ -8,6 +8,7 @@ mod list;
 mod reconnect;
 mod repositories;
 mod show;
+mod sso;
 mod syncs;
 
 use axum::Router;
@@ -33,6 +34,8 @@ pub(super) fn router() -> Router<AppState> {
         .route(urls::ADD_PREVIEW, post(add::preview))
         .route(urls::ADD_REACH, post(add::reach))
         .route(urls::ADD_GROUPS, post(add::groups))
+        .route(urls::SSO_OPENING, get(sso::opening))
+        .route("/callback/{host}", get(sso::callback))
         .route("/organizations/attempts/{attempt}", get(attempt::page))
         .route(
             "/organizations/attempts/{attempt}/steps",

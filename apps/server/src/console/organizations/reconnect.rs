@@ -61,9 +61,13 @@ pub(super) async fn page(
     csrf: Csrf,
 ) -> Result<Response, Problem> {
     let login = organization.account.login.as_str();
-    let form = Form::with(&[("login", login), ("token_kind", "new")]);
+    let mut form = Form::with(&[("login", login), ("token_kind", "new"), ("access", "read")]);
+    if !organization.auth.is_sso() {
+        form.push("with_token", "on");
+    }
     let frame = frame(&organization, &caller, &csrf);
-    Ok(render(&show(&state, frame, &organization, form).await?))
+    let page = show(&state, frame, &organization, form).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
 }
 
 pub(super) async fn proceed(
@@ -73,6 +77,9 @@ pub(super) async fn proceed(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
+    if !draft::with_token(&form) {
+        return Ok(super::sso::begin_again(&state, &admin.0, &organization, form).await);
+    }
     let reconnect = ReconnectDraft {
         login: form.text("login"),
         token: draft::token(&form),

@@ -48,7 +48,7 @@ pub async fn save_keeps_every_field(stores: Stores) {
         let mut attempt = attempt(id, &format!("Ünïque {id}"));
         attempt.state = state;
         attempt.host = parsed("http://git.example.com:8080/gitlab");
-        attempt.login = parsed("Robot");
+        attempt.login = (id % 2 == 1).then(|| parsed("Robot"));
         attempt.secret = (id % 2 == 0).then(|| secret_ref(id));
         attempt.settings.scope = chosen_scope(&["acme", "globex/platform"]);
         attempt.settings.schedule = parsed("at 06:00,18:00 Europe/Warsaw mon-fri");

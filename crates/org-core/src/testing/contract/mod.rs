@@ -28,8 +28,11 @@ pub mod events;
 pub mod host;
 pub mod inventory;
 pub mod licenses;
+pub mod oauth;
 pub mod organizations;
+pub mod renewals;
 mod scene;
+pub mod sign_ins;
 pub mod syncs;
 pub mod vault;
 
@@ -38,8 +41,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ports::{
-    AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore, SecretVault,
-    SyncStore,
+    AttemptStore, EventStore, InventoryStore, LicenseStore, OrganizationStore, RenewalStore,
+    SecretVault, SignInStore, SyncStore,
 };
 
 /// Makes a test of each case; the suites are made with it.
@@ -59,7 +62,7 @@ macro_rules! contract_cases {
     };
 }
 
-/// Runs the suites of all six stores, each in a module of its own; `make` is an expression for fresh [`Stores`].
+/// Runs the suites of all stores, each in a module of its own; `make` is an expression for fresh [`Stores`].
 #[macro_export]
 macro_rules! store_contract {
     (run = $run:expr, make = $make:expr $(,)?) => {
@@ -70,6 +73,14 @@ macro_rules! store_contract {
         mod attempts {
             use super::*;
             $crate::attempt_store_contract! { run = $run, make = $make }
+        }
+        mod sign_ins {
+            use super::*;
+            $crate::sign_in_store_contract! { run = $run, make = $make }
+        }
+        mod renewals {
+            use super::*;
+            $crate::renewal_store_contract! { run = $run, make = $make }
         }
         mod inventory {
             use super::*;
@@ -140,6 +151,10 @@ pub struct Stores {
     pub organizations: Arc<dyn OrganizationStore>,
     /// Connection attempts.
     pub attempts: Arc<dyn AttemptStore>,
+    /// Sign-ins that wait for their answer.
+    pub sign_ins: Arc<dyn SignInStore>,
+    /// Who renews which credential.
+    pub renewals: Arc<dyn RenewalStore>,
     /// Groups and repositories.
     pub inventory: Arc<dyn InventoryStore>,
     /// Syncs.
@@ -158,38 +173,23 @@ impl Stores {
     where
         S: OrganizationStore
             + AttemptStore
+            + SignInStore
+            + RenewalStore
             + InventoryStore
             + SyncStore
             + LicenseStore
             + EventStore
             + 'static,
     {
-        Self::of(
-            store.clone(),
-            store.clone(),
-            store.clone(),
-            store.clone(),
-            store.clone(),
-            store.clone(),
-        )
-    }
-
-    /// The stores, each a value of its own, all on the same database.
-    pub fn of(
-        organizations: Arc<dyn OrganizationStore>,
-        attempts: Arc<dyn AttemptStore>,
-        inventory: Arc<dyn InventoryStore>,
-        syncs: Arc<dyn SyncStore>,
-        licenses: Arc<dyn LicenseStore>,
-        events: Arc<dyn EventStore>,
-    ) -> Self {
         Self {
-            organizations,
-            attempts,
-            inventory,
-            syncs,
-            licenses,
-            events,
+            organizations: store.clone(),
+            attempts: store.clone(),
+            sign_ins: store.clone(),
+            renewals: store.clone(),
+            inventory: store.clone(),
+            syncs: store.clone(),
+            licenses: store.clone(),
+            events: store.clone(),
             second: None,
             guard: Guard::default(),
         }
@@ -269,6 +269,9 @@ mod tests {
         check(include_str!("accounts.rs"), &[]);
         check(include_str!("attempts.rs"), &[]);
         check(include_str!("events.rs"), &[]);
+        check(include_str!("oauth.rs"), &[]);
+        check(include_str!("renewals.rs"), &[]);
+        check(include_str!("sign_ins.rs"), &[]);
         check(
             include_str!("host/mod.rs"),
             &[

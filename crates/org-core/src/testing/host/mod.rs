@@ -1,5 +1,6 @@
 //! A model of a host, with faults on demand.
 
+mod oauth;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -12,6 +13,7 @@ use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use self::oauth::{OauthCall, OauthFault};
 pub use self::world::World;
 use super::build;
 use super::random::Random;
@@ -77,6 +79,7 @@ struct Shared {
     unconfirmable: BTreeMap<RepositoryId, String>,
     tells_where: bool,
     offline: Option<String>,
+    oauth: oauth::Oauth,
     requests: u64,
     hanging: bool,
     wakers: Vec<Waker>,
@@ -96,6 +99,7 @@ impl FakeHost {
                 unconfirmable: BTreeMap::new(),
                 tells_where: false,
                 offline: None,
+                oauth: oauth::Oauth::default(),
                 requests: 0,
                 hanging: false,
                 wakers: Vec::new(),
@@ -247,9 +251,14 @@ impl Shared {
     }
 
     /// The account behind a credential that may list.
-    fn reader(&mut self, access: &HostAccess, action: &str) -> Result<AccountId, HostError> {
-        self.reach(&access.host, action)?;
-        let (account, facts) = self.token(&access.host, &access.token)?;
+    fn reader(
+        &mut self,
+        host: &HostUrl,
+        token: &SecretString,
+        action: &str,
+    ) -> Result<AccountId, HostError> {
+        self.reach(host, action)?;
+        let (account, facts) = self.token(host, token)?;
         let any_of = build::needed_scopes(Capability::List);
         if facts.fine_grained || any_of.iter().any(|scope| facts.scopes.contains(*scope)) {
             return Ok(account);
@@ -304,9 +313,38 @@ fn chunks<T: Clone>(rows: &[T], size: usize, repeats: bool) -> Vec<Vec<T>> {
     chunks.collect()
 }
 
+impl FakeHost {
+    /// Asks with the present token, and once more with another one if the host refuses that and there is another by now.
+    async fn ask<T>(
+        &self,
+        access: &HostAccess,
+        ask: impl Fn(&mut Shared, &SecretString) -> Result<T, HostError>,
+    ) -> Result<T, HostError> {
+        let token = access.credential.current().await?;
+        let answer = ask(&mut self.lock(), &token);
+        let Err(HostError::TokenExpired { .. } | HostError::TokenRefused { .. }) = answer else {
+            return answer;
+        };
+        match access.credential.replacement(&token).await? {
+            Some(token) => ask(&mut self.lock(), &token),
+            None => answer,
+        }
+    }
+
+    async fn reader(&self, access: &HostAccess, action: &str) -> Result<AccountId, HostError> {
+        let host = &access.host;
+        self.ask(access, |shared, token| shared.reader(host, token, action))
+            .await
+    }
+}
+
 #[async_trait]
 impl VcsProbe for FakeHost {
     async fn probe(&self, probe: &Probe) -> ProbeReport {
+        let token = match &probe.credential {
+            None => None,
+            Some(credential) => credential.current().await.ok(),
+        };
         let mut shared = self.lock();
         let mut steps = Vec::new();
         let mut step = |kind, result: Result<&str, String>| {
@@ -326,7 +364,7 @@ impl VcsProbe for FakeHost {
             step(ProbeStepKind::Tls, Ok("TLS 1.3"));
         }
         step(ProbeStepKind::Http, Ok("it answers"));
-        let version = match &probe.token {
+        let version = match &token {
             None => Ok("version unknown without a token"),
             Some(token) => Ok(match shared.token(&probe.host, token) {
                 Ok(_) => "fake host 1.0",
@@ -341,19 +379,30 @@ impl VcsProbe for FakeHost {
 #[async_trait]
 impl VcsIdentity for FakeHost {
     async fn identify(&self, access: &HostAccess) -> Result<Identity, HostError> {
-        let mut shared = self.lock();
-        shared.reach(&access.host, "the identity of a token")?;
-        let (account, facts) = shared.token(&access.host, &access.token)?;
-        let account = shared.world.accounts.get(&account).cloned();
-        Ok(Identity {
-            account: account.ok_or_else(|| HostError::Unexpected {
-                host: access.host.to_string(),
-                action: "the identity of a token".to_owned(),
-                detail: "a token without an account".to_owned(),
-            })?,
-            capabilities: CapabilityTable::of_token(facts, build::needed_scopes),
-            token: facts.clone(),
+        const ACTION: &str = "the identity of a token";
+        let is_oauth = access.credential.is_oauth();
+        self.ask(access, |shared, token| {
+            shared.reach(&access.host, ACTION)?;
+            let (account, facts) = shared.token(&access.host, token)?;
+            if shared.oauth.access_tokens.contains(token.expose_secret()) != is_oauth {
+                return Err(HostError::Unsupported {
+                    host: access.host.to_string(),
+                    action: ACTION.to_owned(),
+                    detail: "it is a credential of another kind".to_owned(),
+                });
+            }
+            let account = shared.world.accounts.get(&account).cloned();
+            Ok(Identity {
+                account: account.ok_or_else(|| HostError::Unexpected {
+                    host: access.host.to_string(),
+                    action: ACTION.to_owned(),
+                    detail: "a token without an account".to_owned(),
+                })?,
+                capabilities: CapabilityTable::of_token(facts, build::needed_scopes),
+                token: facts.clone(),
+            })
         })
+        .await
     }
 
     async fn find_group(
@@ -361,9 +410,8 @@ impl VcsIdentity for FakeHost {
         access: &HostAccess,
         path: &GroupPath,
     ) -> Result<Option<Group>, HostError> {
-        let mut shared = self.lock();
-        let account = shared.reader(access, "finding a group")?;
-        Ok(shared.world.visible_group(account, path).cloned())
+        let account = self.reader(access, "finding a group").await?;
+        Ok(self.lock().world.visible_group(account, path).cloned())
     }
 }
 
@@ -386,21 +434,18 @@ impl Progress {
         loop {
             match progress {
                 Self::End => return None,
-                Self::Begin(access, scope) => {
-                    let mut shared = host.lock();
-                    match shared.reader(&access, "listing") {
-                        Err(error) => return Some((Err(error), Self::End)),
-                        Ok(account) => {
-                            let (pages, missing) = shared.pages(account, &scope);
-                            progress = Self::At {
-                                page: 1,
-                                pages,
-                                missing,
-                                requests: 1,
-                            };
-                        }
+                Self::Begin(access, scope) => match host.reader(&access, "listing").await {
+                    Err(error) => return Some((Err(error), Self::End)),
+                    Ok(account) => {
+                        let (pages, missing) = host.lock().pages(account, &scope);
+                        progress = Self::At {
+                            page: 1,
+                            pages,
+                            missing,
+                            requests: 1,
+                        };
                     }
-                }
+                },
                 Self::At {
                     page,
                     mut pages,
@@ -491,8 +536,8 @@ impl VcsListing for FakeHost {
         access: &HostAccess,
         repositories: &[RepositoryId],
     ) -> Result<BTreeMap<RepositoryId, Confirmation>, HostError> {
+        let account = self.reader(access, "confirming what is gone").await?;
         let mut shared = self.lock();
-        let account = shared.reader(access, "confirming what is gone")?;
         shared.requests += repositories.len() as u64;
         let confirm = |id: &RepositoryId| {
             if let Some(why) = shared.unconfirmable.get(id) {

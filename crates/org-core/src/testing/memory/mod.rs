@@ -5,7 +5,9 @@ mod inventory;
 mod licenses;
 mod organizations;
 mod paging;
+mod renewals;
 mod rows;
+mod sign_ins;
 mod syncs;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use self::renewals::RenewalRow;
 use self::rows::Kept;
 use crate::attempt::ConnectionAttempt;
 use crate::event::{ChainHash, Event, StoredEvent};
@@ -21,8 +24,10 @@ use crate::ids::{AttemptId, OrganizationId, RepositoryId, SyncId};
 use crate::inventory::Inventory;
 use crate::license::policy::LicensePolicy;
 use crate::license::pool::Seats;
+use crate::oauth::SignIn;
 use crate::organization::Organization;
 use crate::ports::{AttemptStore, EventFilter, EventStore, StoreError};
+use crate::secret::SecretRef;
 use crate::sync::run::SyncRun;
 
 /// All stores in memory, the strictest implementation of their ports.
@@ -49,6 +54,9 @@ struct State {
     organizations: Vec<OrganizationRow>,
     /// In the order in which they were saved first.
     attempts: Vec<ConnectionAttempt>,
+    /// In the order in which they were added.
+    sign_ins: Vec<SignIn>,
+    renewals: BTreeMap<SecretRef, RenewalRow>,
     /// In the order of their claims.
     runs: Vec<RunRow>,
     pool_generation: u64,
@@ -63,6 +71,8 @@ impl Default for State {
             roster_generation: 0,
             organizations: Vec::new(),
             attempts: Vec::new(),
+            sign_ins: Vec::new(),
+            renewals: BTreeMap::new(),
             runs: Vec::new(),
             pool_generation: 0,
             seats: Seats::Unlimited,

@@ -6,6 +6,7 @@ use crate::attempt::{AttemptState, ConnectionAttempt};
 use crate::event::Event;
 use crate::inventory::Repository;
 use crate::license::LicenseRecord;
+use crate::oauth::SignIn;
 use crate::organization::{Organization, Status};
 
 /// The value as a store gives it back.
@@ -38,6 +39,13 @@ impl Kept for ConnectionAttempt {
             AttemptState::Open => {}
             AttemptState::Failed { at, .. } | AttemptState::Succeeded { at, .. } => *at = at.kept(),
         }
+        self
+    }
+}
+
+impl Kept for SignIn {
+    fn kept(mut self) -> Self {
+        self.expires_at = self.expires_at.kept();
         self
     }
 }

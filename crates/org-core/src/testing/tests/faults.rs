@@ -113,7 +113,7 @@ fn a_host_that_is_offline_answers_nothing() {
     );
     let probe = Probe {
         host: build::host_url(),
-        token: None,
+        credential: None,
     };
     let report = block_on(bench.host.probe(&probe));
     let failed = report.failure().map(|step| step.kind);

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashSet};
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use secrecy::SecretString;
 
 use super::{End, Ended, Failure, Stop, end_run, ended, finished, healthy, held_reason, load};
 use super::{status_event, supersede_open_hold};
@@ -14,7 +13,7 @@ use crate::inventory::{Inventory, Ownership, Repository};
 use crate::license::LicenseState;
 use crate::license::pool::{Held, PoolSnapshot, SeatKey, SeatPlan, SeatWishes};
 use crate::listing::{Listing, ListingBuilder, ListingEvent, MissingPart, Scope};
-use crate::organization::{ActionReason, AuthMethod, Organization, Status};
+use crate::organization::{ActionReason, Organization, Status};
 use crate::ports::{Confirmation, HostAccess, Identity, Ports, RunEnd, Stale, StoreError};
 use crate::sync::check::check_plan;
 use crate::sync::guard::must_hold;
@@ -23,7 +22,7 @@ use crate::sync::run::{Counts, HeldDecision, RunOutcome, SyncRun};
 use crate::sync::scope::{Place, ScopeView};
 use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{cut, may_list};
-use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError, expiry};
+use crate::use_cases::{Progress, ProgressEvent, STALE_RETRIES, UseCaseError, credential, expiry};
 
 /// How many repositories the host is asked about at a time, so that a stop or a lost lease is noticed in between.
 const CONFIRM_BATCH: usize = 100;
@@ -94,13 +93,10 @@ enum Ready {
 /// Everything that only reads.
 async fn prepare(ports: &Ports, run: &SyncRun, progress: &dyn Progress) -> Result<Ready, Failure> {
     let organization = load(ports, run.organization).await?;
-    let access = HostAccess {
-        host: organization.host.clone(),
-        token: credential(ports, &organization).await?,
-    };
     progress.report(ProgressEvent::Started {
         step: "authenticate",
     });
+    let access = credential::access(ports, &organization).await?;
     let identity = ports.host.identify(&access).await?;
     if identity.account.id != organization.account.id {
         return Err(UseCaseError::LoginMismatch {
@@ -215,18 +211,6 @@ fn find(known: &Inventory, id: RepositoryId) -> Option<&Repository> {
     found
         .ok()
         .map(|index| &known.repositories[index].repository)
-}
-
-async fn credential(
-    ports: &Ports,
-    organization: &Organization,
-) -> Result<SecretString, UseCaseError> {
-    match ports.vault.get(organization.auth.secret()).await? {
-        Some((_, value)) => Ok(value),
-        None => Err(UseCaseError::SecretGone {
-            name: organization.name.clone(),
-        }),
-    }
 }
 
 async fn read_listing(
@@ -521,8 +505,7 @@ fn refreshed(
     };
     after.account = identity.account.clone();
     after.capabilities = identity.capabilities.clone();
-    let AuthMethod::AccessToken { token, .. } = &mut after.auth;
-    *token = identity.token.clone();
+    after.auth = after.auth.with_token(identity.token.clone());
     if *outcome == RunOutcome::Complete {
         after.followed_since = after.followed_since.or(Some(now));
     }

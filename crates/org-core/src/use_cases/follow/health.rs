@@ -17,6 +17,9 @@ pub(super) fn problem(error: &UseCaseError) -> Option<ActionReason> {
         UseCaseError::Vault(VaultError::Unavailable { .. }) => None,
         UseCaseError::Vault(_) => Some(ActionReason::SecretUnavailable { detail: detail() }),
         UseCaseError::Host(error) => match error {
+            HostError::SignInEnded { detail, .. } => Some(ActionReason::SignInAgain {
+                detail: detail.clone(),
+            }),
             HostError::TokenExpired { .. } => Some(ActionReason::TokenExpired),
             HostError::TokenRefused { .. } => Some(ActionReason::TokenRevoked),
             HostError::ScopeMissing { any_of, .. } => Some(ActionReason::ScopeMissing {

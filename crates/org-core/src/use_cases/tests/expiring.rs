@@ -37,7 +37,7 @@ fn a_sync_that_fails_gives_the_notice_too() {
     assert_eq!(
         notices(&bench),
         [
-            "the access token stops working in 20 days; make a new one at the host and reconnect the organization with it"
+            "the access token stops working in 20 days; rotate it, or make a new one at the host and reconnect the organization with it"
         ]
     );
 }

@@ -11,6 +11,9 @@ mod leftovers;
 mod licensing;
 mod managing;
 mod racing;
+mod renewing;
+mod rotating;
+mod signing_in;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -18,15 +21,17 @@ use std::time::Duration;
 use futures_executor::block_on;
 use uuid::Uuid;
 
-use crate::draft::{OrganizationDraft, SettingsDraft, TokenDraft};
+use crate::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use crate::event::Actor;
 use crate::ids::ProcessId;
+use crate::oauth::Initiator;
 use crate::organization::{ExistingRepositories, Organization};
 use crate::ports::{EventFilter, EventStore as _};
 use crate::sync::run::{SyncRun, Trigger};
 use crate::testing::{TestBench, World, build};
 use crate::use_cases::connect::connect;
 use crate::use_cases::follow::{SyncAnswer, SyncOptions, never, synchronize};
+use crate::use_cases::sign_in::{Begun, BrowserAnswer, ReturnTo, begin, complete};
 use crate::use_cases::{NoProgress, UseCaseError};
 
 fn jane() -> &'static Actor {
@@ -56,6 +61,7 @@ fn draft() -> OrganizationDraft {
     OrganizationDraft {
         name: Some("Acme".into()),
         host: build::host_url().to_string(),
+        method: Method::AccessToken,
         login: "robot".into(),
         token: TokenDraft::Value(build::secret("token-of-robot")),
         settings: SettingsDraft {
@@ -76,6 +82,52 @@ fn options(holder: u128) -> SyncOptions {
 
 fn connected(bench: &TestBench) -> Organization {
     try_connect(bench, &draft()).expect("it connects")
+}
+
+/// The same form with a sign-in.
+fn sso_draft() -> OrganizationDraft {
+    OrganizationDraft {
+        method: Method::Sso,
+        login: String::new(),
+        token: TokenDraft::Missing,
+        ..draft()
+    }
+}
+
+fn program() -> Initiator {
+    Initiator::of_secret(&build::secret("this program"))
+}
+
+fn loopback() -> ReturnTo {
+    ReturnTo::Loopback(40_000)
+}
+
+fn try_begin(bench: &TestBench, draft: &OrganizationDraft) -> Result<Begun, UseCaseError> {
+    let (ports, loopback) = (bench.ports(), loopback());
+    let begun = begin(&ports, draft, &loopback, program(), jane(), &NoProgress);
+    block_on(begun)
+}
+
+fn try_complete(
+    bench: &TestBench,
+    begun: &Begun,
+    query: &str,
+) -> Result<Organization, UseCaseError> {
+    let answer = BrowserAnswer::parse(begun.redirect.path(), query);
+    block_on(complete(
+        &bench.ports(),
+        &answer,
+        program(),
+        jane(),
+        &NoProgress,
+    ))
+}
+
+/// An organization that signed in as `robot`.
+fn signed_in(bench: &TestBench) -> Organization {
+    let begun = try_begin(bench, &sso_draft()).expect("it begins");
+    let query = bench.host.approve(&begun.url, 1);
+    try_complete(bench, &begun, &query).expect("it connects")
 }
 
 fn try_connect(bench: &TestBench, draft: &OrganizationDraft) -> Result<Organization, UseCaseError> {

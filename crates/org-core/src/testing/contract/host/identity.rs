@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::ExposeSecret as _;
 
 use super::{HostUnderTest, access, errors, find_group, list, unknown_token};
-use crate::ports::{HostError, Probe, ProbeStepKind};
+use crate::ports::{Credential, HostError, Probe, ProbeStepKind};
 use crate::testing::build::whole_scope;
 use crate::testing::contract::assert_matches;
 use crate::token::{Capability, Grant, TokenState};
@@ -15,7 +15,7 @@ pub async fn probe_of_a_good_host_fails_nowhere(test: impl HostUnderTest) {
     for token in [None, Some(test.token("reader"))] {
         let probe = Probe {
             host: test.url(),
-            token,
+            credential: token.map(Credential::AccessToken),
         };
         let report = test.host().probe(&probe).await;
         assert_eq!(report.failure(), None);
@@ -27,7 +27,7 @@ pub async fn probe_of_a_good_host_fails_nowhere(test: impl HostUnderTest) {
 pub async fn probe_goes_in_its_order(test: impl HostUnderTest) {
     let probe = Probe {
         host: test.url(),
-        token: Some(test.token("reader")),
+        credential: Some(Credential::AccessToken(test.token("reader"))),
     };
     let report = test.host().probe(&probe).await;
     let kinds: Vec<_> = report.steps.iter().map(|step| step.kind).collect();
@@ -127,7 +127,8 @@ pub async fn no_error_shows_the_token(test: impl HostUnderTest) {
         access(&test, "expired"),
         access(&test, "weak"),
     ] {
-        let token = access.token.expose_secret();
+        let token = access.credential.current().await.expect("a fixed token");
+        let token = token.expose_secret();
         let mut errors = errors(&test, &access).await;
         errors.extend(test.host().identify(&access).await.err());
         for error in errors {

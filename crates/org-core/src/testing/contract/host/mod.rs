@@ -202,6 +202,7 @@ impl HostWorld {
             shares: vec![pair(("stranger/lib", "acme/platform"))],
             tokens: vec![
                 token("reader", "robot", "read_api", TokenState::Active),
+                token("rotator", "robot", "api", TokenState::Active),
                 token("weak", "robot", "read_user", TokenState::Active),
                 token("expired", "robot", "read_api", TokenState::Expired),
                 token("revoked", "robot", "read_api", TokenState::Revoked),
@@ -221,17 +222,11 @@ impl HostWorld {
 }
 
 fn access(test: &dyn HostUnderTest, token: &str) -> HostAccess {
-    HostAccess {
-        host: test.url(),
-        token: test.token(token),
-    }
+    HostAccess::by_token(test.url(), test.token(token))
 }
 
 fn unknown_token(test: &dyn HostUnderTest) -> HostAccess {
-    HostAccess {
-        host: test.url(),
-        token: SecretString::from("planted-unknown-token"),
-    }
+    HostAccess::by_token(test.url(), SecretString::from("planted-unknown-token"))
 }
 
 /// Reads a listing to its end.
