@@ -56,7 +56,7 @@ struct FieldProblem {
 
 impl Remote {
     pub(crate) fn new(server: &str, token_file: Option<&Path>) -> Result<Self> {
-        let client = Client::new(server, token(token_file)?).map_err(told)?;
+        let client = Client::new(server, token(token_file)?).map_err(|error| told(&error))?;
         Ok(Self(client))
     }
 
@@ -78,7 +78,11 @@ impl Remote {
         body: Option<Value>,
     ) -> Result<T> {
         let body = body.map(|body| body.to_string().into_bytes());
-        let answer = self.0.send(verb, path, query, body).await.map_err(told)?;
+        let answer = self
+            .0
+            .send(verb, path, query, body)
+            .await
+            .map_err(|error| told(&error))?;
         if !answer.is_success() {
             return Err(self.refused(&answer).into());
         }
@@ -117,8 +121,8 @@ impl Remote {
 }
 
 /// What a request that got no answer means here.
-fn told(error: RemoteError) -> CliError {
-    let (exit, hint) = match &error {
+fn told(error: &RemoteError) -> CliError {
+    let (exit, hint) = match error {
         RemoteError::Address { .. } => (
             Exit::Usage,
             "write something like https://forgehold.example.com",
@@ -130,12 +134,12 @@ fn told(error: RemoteError) -> CliError {
         ),
         RemoteError::BrokenOff(_) | RemoteError::TooLarge => (Exit::Unavailable, "try again"),
     };
-    let message = match &error {
+    let message = match error {
         RemoteError::Address { .. } => format!("--server: {error}"),
         _ => error.to_string(),
     };
     let told = CliError::new(exit, message).hinted(hint);
-    match std::error::Error::source(&error) {
+    match std::error::Error::source(error) {
         Some(source) => told.caused_by(source),
         None => told,
     }

@@ -73,6 +73,16 @@ unsafe_code = "forbid"
         plant
     }
 
+    /// The same with a second app.
+    fn with_server() -> Self {
+        let plant = Self::new();
+        let runtime = "runtime = { path = \"crates/runtime\" }\n";
+        let both = format!("{runtime}server = {{ path = \"apps/server\" }}\n");
+        plant.edit("Cargo.toml", runtime, &both);
+        plant.package("apps/server", &["org-core", "runtime"], &[]);
+        plant
+    }
+
     fn root(&self) -> &Path {
         self.dir.path()
     }
@@ -173,16 +183,14 @@ fn a_rule_of_the_layers_cannot_be_bent_by_the_list() {
 
 #[test]
 fn an_app_in_another_app_is_found_and_only_its_tests_may_start_one() {
-    let plant = Plant::new();
-    plant.package("apps/server", &["org-core", "runtime"], &[]);
+    let plant = Plant::with_server();
     plant.package("apps/cli", &["org-core", "runtime", "server"], &[]);
     let findings = plant.findings();
     assert!(
         findings.contains("cli: forbidden edge `cli -> server`"),
         "{findings}"
     );
-    let plant = Plant::new();
-    plant.package("apps/server", &["org-core", "runtime"], &[]);
+    let plant = Plant::with_server();
     plant.package("apps/cli", &["org-core", "runtime"], &["server"]);
     let findings = plant.findings();
     assert!(!findings.contains("forbidden"), "{findings}");
