@@ -360,7 +360,10 @@ impl From<&Overview> for Organization {
 
 fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
     let (application, access) = match auth {
-        AuthMethod::Sso { client, access, .. } => (Some(client.to_string()), Some(Cow::Borrowed(access.as_str()))),
+        AuthMethod::Sso { client, access, .. } => (
+            Some(client.to_string()),
+            Some(Cow::Borrowed(access.as_str())),
+        ),
         _ => (None, None),
     };
     Authentication {
@@ -502,7 +505,7 @@ impl From<&org_core::use_cases::manage::Removal> for Removal {
         Self {
             name: removal.organization.name.to_string(),
             host: removal.organization.host.to_string(),
-            grant,
+            grant: Cow::Borrowed(grant),
             grant_detail,
             freed_licenses: removal.freed,
             deleted_secrets: removal.secrets,

@@ -130,7 +130,10 @@ async fn add(
     let valid = draft
         .validate()
         .map_err(|errors| org_core::use_cases::UseCaseError::Invalid { errors })?;
-    let name = valid.name.as_ref().map_or_else(|| valid.host.to_string(), ToString::to_string);
+    let name = valid
+        .name
+        .as_ref()
+        .map_or_else(|| valid.host.to_string(), ToString::to_string);
     let about = (Kind::Connect, name);
     let (actor, owner) = (caller.actor(), caller.0.user.id);
     let (shared, starter) = (state.clone(), state.clone());

@@ -28,8 +28,7 @@ const REMEMBERED: usize = 200;
 pub(super) const TOKEN_STEPS: [&str; 4] = [REACH, AUTHENTICATE, PERMISSIONS, FIRST_LIST];
 
 /// The steps of connecting by signing in at the host.
-pub(super) const SIGN_IN_STEPS: [&str; 5] =
-    [REACH, SIGN_IN, AUTHENTICATE, PERMISSIONS, FIRST_LIST];
+pub(super) const SIGN_IN_STEPS: [&str; 5] = [REACH, SIGN_IN, AUTHENTICATE, PERMISSIONS, FIRST_LIST];
 
 const SIGN_IN: &str = "Sign in at the host";
 const REACH: &str = "Reach the host";

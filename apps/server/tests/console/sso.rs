@@ -83,8 +83,13 @@ async fn a_denial_and_a_closed_window_are_told_apart() {
     client.switch_to_window(pop).await.expect("it is there");
     sign_in_at_host(&browser).await;
     browser.press("Deny").await;
-    client.switch_to_window(first.clone()).await.expect("it is there");
-    browser.sees("did not let you in: the sign-in was denied").await;
+    client
+        .switch_to_window(first.clone())
+        .await
+        .expect("it is there");
+    browser
+        .sees("did not let you in: the sign-in was denied")
+        .await;
     browser.sees("Nothing was stored").await;
     browser.is_accessible("a denied sign-in").await;
 
@@ -94,14 +99,21 @@ async fn a_denial_and_a_closed_window_are_told_apart() {
     client.switch_to_window(pop).await.expect("it is there");
     browser.find("#user_login").await;
     client.close_window().await.expect("it closes");
-    client.switch_to_window(first.clone()).await.expect("it is there");
-    browser.sees("The window was closed before the sign-in was done").await;
+    client
+        .switch_to_window(first.clone())
+        .await
+        .expect("it is there");
+    browser
+        .sees("The window was closed before the sign-in was done")
+        .await;
     browser.is_accessible("a closed window").await;
     // It can be opened again, and then it goes through.
     browser.press("Open the sign-in page").await;
     let pop = window(&browser, &first).await;
     client.switch_to_window(pop).await.expect("it is there");
-    browser.find("form[action*='/oauth/authorize'], #user_login").await;
+    browser
+        .find("form[action*='/oauth/authorize'], #user_login")
+        .await;
     if browser.is_there("#user_login").await {
         sign_in_at_host(&browser).await;
     }
@@ -146,7 +158,9 @@ async fn a_host_that_does_not_know_us_is_told_with_what_to_register() {
     browser.goto("/organizations/add").await;
     browser.fill("#host", &nowhere).await;
     browser.click("[data-proceed]").await;
-    browser.sees("No application is configured for signing in").await;
+    browser
+        .sees("No application is configured for signing in")
+        .await;
     browser.sees("/callback/").await;
     browser.is_content(&[]).await;
     browser.close().await;

@@ -53,9 +53,7 @@ fn confirmed_that(name: &str, consequences: &str, given: Option<String>) -> Resu
     match given {
         Some(typed) => Ok(typed),
         None if prompt::is_possible() => {
-            let question = format!(
-                "Removing `{name}` {consequences}. Type its name to confirm:"
-            );
+            let question = format!("Removing `{name}` {consequences}. Type its name to confirm:");
             prompt::text(&question, "", "", |_| Ok(()))
         }
         None => Err(CliError::unconfirmed(

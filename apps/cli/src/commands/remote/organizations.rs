@@ -116,9 +116,9 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
             let query = [("limit", args.limit.min(PAGE).to_string())];
             whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
         }
-        command @ (org::Command::Add(_) | org::Command::Reconnect(_)) => {
-            here(Command::Org(command), app).await
-        }
+        command @ (org::Command::Add(_)
+        | org::Command::Reconnect(_)
+        | org::Command::RotateToken(_)) => here(Command::Org(command), app).await,
     }
 }
 

@@ -16,8 +16,8 @@ use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::{connect, group_search, preflight, secrets};
 
-use super::{draft, sso};
 use super::list::OrganizationsPage;
+use super::{draft, sso};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::board::{Attempt, Both, Purpose, TOKEN_STEPS};

@@ -2,8 +2,8 @@
 
 use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
-use org_core::oauth::Access;
 use org_core::listing::{GroupScope, PersonalNamespace};
+use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
 use org_core::schedule::{Schedule, Weekdays};
 

@@ -84,7 +84,12 @@ pub(super) async fn begin(
     let label = draft.host.trim().to_owned();
     let id = state.ports().ids.next_id();
     let kept = form.clone().without(&["token"]);
-    let attempt = Arc::new(Attempt::new(id, (Purpose::Connect, label), kept, &SIGN_IN_STEPS));
+    let attempt = Arc::new(Attempt::new(
+        id,
+        (Purpose::Connect, label),
+        kept,
+        &SIGN_IN_STEPS,
+    ));
     let begun = sign_in::begin(
         state.ports(),
         &draft,
@@ -120,7 +125,12 @@ pub(super) async fn begin_again(
     } else {
         BlindReconnect::Refused
     };
-    let attempt = Arc::new(Attempt::new(id, about, form.without(&["token"]), &SIGN_IN_STEPS));
+    let attempt = Arc::new(Attempt::new(
+        id,
+        about,
+        form.without(&["token"]),
+        &SIGN_IN_STEPS,
+    ));
     let begun = sign_in::begin_again(
         state.ports(),
         organization,
@@ -180,7 +190,13 @@ pub(super) async fn callback(
     state
         .jobs()
         .begin(&state, about, admin.0.user.id, |job| {
-            completed(state.clone(), attempt, (answer, initiator), (actor, trigger), job)
+            completed(
+                state.clone(),
+                attempt,
+                (answer, initiator),
+                (actor, trigger),
+                job,
+            )
         })
         .await?;
     Ok(in_pop_up(render(&CallbackPage {
