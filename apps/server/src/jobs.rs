@@ -329,6 +329,11 @@ impl Jobs {
         lock(&self.syncs).get(&organization).cloned()
     }
 
+    /// How many syncs this program is at.
+    pub(crate) fn syncs_running(&self) -> usize {
+        lock(&self.syncs).len()
+    }
+
     /// Takes how far the sync of an organization has come.
     #[expect(
         clippy::unused_self,

@@ -151,6 +151,8 @@ impl Metrics {
             .map(|overview| overview.counts.repositories)
             .sum();
         self.gauge("forgehold_repositories", Vec::new(), as_float(repositories));
+        let running = state.jobs().syncs_running() as u64;
+        self.gauge("forgehold_syncs_running", Vec::new(), as_float(running));
         let due = ports.organizations.due(ports.clock.now(), u32::MAX).await?;
         self.gauge(
             "forgehold_syncs_due",

@@ -30,6 +30,7 @@ mod inventory;
 mod licenses;
 mod migrations;
 mod organizations;
+mod remembered;
 mod renewals;
 mod seats;
 mod sign_ins;

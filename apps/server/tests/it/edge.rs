@@ -473,6 +473,7 @@ async fn figures_are_for_those_who_may_look() {
         "forgehold_seats_held 0",
         "forgehold_organizations{status=\"connected\"} 0",
         "forgehold_syncs_due 0",
+        "forgehold_syncs_running 0",
     ] {
         assert!(
             figures.text.lines().any(|found| found == line),
