@@ -59,16 +59,11 @@ impl WebDriverCompatibleCommand for Extra {
 impl Browser {
     /// `None` where there is no Chromium.
     pub(crate) async fn open(place: &Place) -> Option<Self> {
-        Self::open_with(place, &[]).await
-    }
-
-    /// With more arguments for the browser.
-    pub(crate) async fn open_with(place: &Place, more: &[&str]) -> Option<Self> {
         let driver = Driver::start()?;
         let profile = tempfile::tempdir().expect("a folder");
         let client = ClientBuilder::rustls()
             .expect("a client for the driver")
-            .capabilities(Driver::wanted(profile.path(), more))
+            .capabilities(Driver::wanted(profile.path()))
             .connect(&driver.url)
             .await
             .expect("a browser");

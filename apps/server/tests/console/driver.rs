@@ -60,9 +60,9 @@ impl Driver {
     }
 
     /// What the browser shall be: without a window, without traffic of its own, with a profile of its own.
-    pub(crate) fn wanted(profile: &Path, more: &[&str]) -> Map<String, Value> {
+    pub(crate) fn wanted(profile: &Path) -> Map<String, Value> {
         let profile = format!("--user-data-dir={}", profile.display());
-        let mut args = vec![
+        let args = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -77,7 +77,6 @@ impl Driver {
             "--lang=en-US",
             &profile,
         ];
-        args.extend(more);
         let mut options = json!({ "args": args });
         if let Some(chromium) = program(CHROMIUM, "/usr/bin/chromium") {
             options["binary"] = json!(chromium);
