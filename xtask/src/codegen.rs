@@ -17,7 +17,11 @@ const UPDATE: &str = "FORGEHOLD_UPDATE_DOCS";
 const TESTS: &str = "is_up_to_date";
 
 /// The pages, each with the package whose tests write it.
-const GENERATED: &[(&str, &str)] = &[("docs/cli", "cli"), ("docs/configuration.md", "runtime")];
+const GENERATED: &[(&str, &str)] = &[
+    ("docs/api", "server"),
+    ("docs/cli", "cli"),
+    ("docs/configuration.md", "runtime"),
+];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
     for (pages, package) in GENERATED {

@@ -11,6 +11,7 @@ mod fences;
 mod finding;
 mod fixup;
 mod new_adapter;
+mod pictures;
 mod rust_source;
 mod test;
 mod tidy;
@@ -34,6 +35,7 @@ cargo xtask COMMAND
   tidy                       Check what every file keeps to
   fixup [--accept-snapshots] Repair what a machine can repair
   codegen                    Write the generated files that are committed
+  pictures                   Make the pictures of the console in docs/console
   bench NAME [ARG...]        Run a benchmark program, such as `listing`
   new-adapter NAME           Start the crate of an adapter for another service
   help                       Show this
@@ -87,6 +89,10 @@ fn run(mut args: Parser) -> Result<ExitCode> {
         "codegen" => {
             end(args)?;
             codegen::run(&root)?;
+        }
+        "pictures" => {
+            end(args)?;
+            pictures::run(&root)?;
         }
         "bench" => {
             let name = args

@@ -18,6 +18,7 @@ use crate::output::Output;
 use crate::output::sync::Names;
 use crate::progress::Line;
 use crate::prompt;
+use crate::remote::Remote;
 
 /// What every command has at hand.
 #[derive(Debug)]
@@ -47,8 +48,21 @@ impl App {
         self.globals.verbose
     }
 
+    /// The server that does the work, where one is named.
+    pub(crate) fn remote(&self) -> Result<Option<Remote>> {
+        let Some(server) = &self.globals.server else {
+            return Ok(None);
+        };
+        Remote::new(server, self.globals.api_token_file.as_deref()).map(Some)
+    }
+
     /// The use cases, wired to the data directory.
     pub(crate) async fn open(&self) -> Result<Session> {
+        if self.globals.server.is_some() {
+            return Err(CliError::usage("this command does not go with --server")
+                .hinted("run it on the machine of the installation, or use the console")
+                .into());
+        }
         let config = self.config()?;
         runtime::logging::init(&config.log, self.globals.verbose);
         Ok(Session {

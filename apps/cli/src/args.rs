@@ -43,6 +43,14 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Have a server do it, at this address, with the API token in `FORGEHOLD_API_TOKEN` or in the file of `--api-token-file`
+    #[arg(long, global = true, value_name = "URL", conflicts_with_all = ["data_dir", "config"])]
+    pub(crate) server: Option<String>,
+
+    /// Read the API token for `--server` from this file
+    #[arg(long, global = true, value_name = "FILE", requires = "server")]
+    pub(crate) api_token_file: Option<PathBuf>,
+
     /// Write data in this format
     #[arg(long, short, global = true, value_enum, default_value_t)]
     pub(crate) output: Format,

@@ -14,6 +14,7 @@ mod exit;
 mod output;
 mod progress;
 mod prompt;
+mod remote;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -64,6 +64,8 @@ pub enum Subject {
     Group(GroupId),
     /// A secret, by its name.
     Secret(String),
+    /// A person with an account, by their name.
+    User(String),
     /// The license pool.
     LicensePool,
     /// The installation as a whole.
@@ -77,6 +79,7 @@ impl fmt::Display for Subject {
             Self::Repository(id) => write!(f, "repository:{id}"),
             Self::Group(id) => write!(f, "group:{id}"),
             Self::Secret(name) => write!(f, "secret:{name}"),
+            Self::User(name) => write!(f, "user:{name}"),
             Self::LicensePool => f.write_str("license-pool"),
             Self::Installation => f.write_str("installation"),
         }
@@ -95,6 +98,7 @@ impl FromStr for Subject {
             Some(("repository", id)) => id.parse().map(Self::Repository).map_err(|_| refused()),
             Some(("group", id)) => id.parse().map(Self::Group).map_err(|_| refused()),
             Some(("secret", name)) => Ok(Self::Secret(name.to_owned())),
+            Some(("user", name)) => Ok(Self::User(name.to_owned())),
             None if text == "organization" => Ok(Self::Organization),
             None if text == "license-pool" => Ok(Self::LicensePool),
             None if text == "installation" => Ok(Self::Installation),

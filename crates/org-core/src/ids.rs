@@ -91,6 +91,17 @@ uuid_id!(
     "process id"
 );
 
+uuid_id!(
+    /// One person with an account in this installation.
+    UserId,
+    "user id"
+);
+uuid_id!(
+    /// One API token.
+    ApiTokenId,
+    "API token id"
+);
+
 impl DeviceId {
     /// The device inside this installation, there from the first start.
     pub const EMBEDDED: Self = Self(Uuid::from_u128(1));

@@ -43,6 +43,7 @@
 //! - `mock`: mockall mocks of every port, for what a fake cannot say.
 //! - `serde`: (de)serialization of the public value types, always through their parsers, so that JSON brings in nothing invalid.
 
+pub mod accounts;
 pub mod attempt;
 pub mod draft;
 pub mod event;

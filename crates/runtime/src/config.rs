@@ -7,6 +7,7 @@ mod keys;
 mod layers;
 mod openbao;
 mod reference;
+mod server;
 mod values;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 pub use error::{ConfigError, Mistake, Mistakes, Origin};
 pub use openbao::{OpenBaoAuthConfig, OpenBaoConfig};
 pub use reference::reference;
+pub use server::{MetricsAccess, Network, ServerConfig};
 
 use layers::Layers;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub oauth: OauthConfig,
     /// Syncs.
     pub sync: SyncConfig,
+    /// The server.
+    pub server: ServerConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -235,7 +239,7 @@ impl Config {
                 layers.refuse("vault.key", needs.to_owned());
             }
         }
-        let ca_files = layers.take_list("http.ca_files", values::path);
+        let ca_files = layers.take_list("http.ca_files", ':', values::path);
         let proxy = layers.take("http.proxy", values::proxy);
         let connect_timeout = layers.take("http.connect_timeout", values::duration);
         let request_timeout = layers.take("http.request_timeout", values::duration);
@@ -244,6 +248,7 @@ impl Config {
         let clients = layers.take_clients("oauth.clients");
         let lease_seconds = layers.take("sync.lease_seconds", values::count);
         let concurrency = layers.take("sync.concurrency", values::count);
+        let server = server::assemble(layers);
         let level = layers.take("log.level", values::log_level);
         let format = layers.take("log.format", values::log_format);
         Some(Self {
@@ -267,6 +272,7 @@ impl Config {
                 lease: Duration::from_secs(lease_seconds?),
                 concurrency: usize::try_from(concurrency?).ok()?,
             },
+            server: server?,
             log: LogConfig {
                 level: level?,
                 format: format?,

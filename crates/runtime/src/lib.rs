@@ -9,6 +9,8 @@ pub mod entitlements;
 pub mod environment;
 pub mod logging;
 mod open;
+pub mod passwords;
+pub mod remote;
 pub mod scheduler;
 pub mod stop;
 pub mod sync;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use gitlab_adapter::{GitlabConfig, GitlabHost};
 use org_core::event::{Actor, Event, Subject};
 use org_core::ids::ProcessId;
-use org_core::ports::{Clock, Ports, StoreError, Timer, VaultError};
+use org_core::ports::{AccountPorts, Clock, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
 use org_core::vaults::RecordedVault;
 use rand::SeedableRng;
@@ -21,7 +21,8 @@ use vault_adapter::{CheckReport, EmbeddedVault, OpenBaoVault};
 
 use crate::config::{Config, ProxyConfig};
 use crate::entitlements::ConfiguredSeats;
-use crate::environment::Environment;
+use crate::environment::{Environment, SystemRandomness};
+use crate::passwords::Argon2Hasher;
 use crate::vaults::{self, Opened};
 
 /// How this program introduces itself to hosts.
@@ -86,6 +87,7 @@ pub enum OpenError {
 #[derive(Debug, Clone)]
 pub struct Runtime {
     ports: Ports,
+    accounts: AccountPorts,
     store: Store,
     vault: Arc<EmbeddedVault>,
     openbao: Option<Arc<OpenBaoVault>>,
@@ -146,11 +148,20 @@ impl Runtime {
             ids: ids.clone(),
             entropy,
         };
+        let accounts = AccountPorts {
+            accounts: Arc::new(store.clone()),
+            answers: Arc::new(store.clone()),
+            passwords: Arc::new(Argon2Hasher::new()),
+            randomness: Arc::new(SystemRandomness),
+            clock: ports.clock.clone(),
+            ids: ids.clone(),
+        };
         let sync_options = SyncOptions {
             holder: ProcessId::from_uuid(ids.next_id()),
             lease: config.sync.lease,
         };
         Ok(Self {
+            accounts,
             ports,
             store,
             vault: embedded,
@@ -163,6 +174,11 @@ impl Runtime {
     /// The wired ports.
     pub fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// What the use cases of accounts need.
+    pub fn accounts(&self) -> &AccountPorts {
+        &self.accounts
     }
 
     /// The store behind the ports, for what only an examination asks.

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use org_core::ids::{OrganizationId, SyncId};
 use org_core::listing::Wait;
 use org_core::ports::Ports;
-use org_core::sync::run::{RunState, SyncRun, Trigger};
+use org_core::sync::run::{RunOutcome, RunState, SyncRun, Trigger};
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, synchronize};
 use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
 use org_core::vaults::patiently;
@@ -95,6 +95,19 @@ impl Progress for Relay {
         // Whoever watches sees the newest pause soon enough.
         let _ = self.0.try_send(event);
     }
+}
+
+/// Has an organization due again whose run was cut off because the program ends, so that the next start makes up for it. A run that ended in any
+/// other way is left as it is.
+pub async fn due_again(ports: &Ports, run: &SyncRun) -> Result<(), UseCaseError> {
+    if run.outcome() == Some(&RunOutcome::Canceled) {
+        let now = ports.clock.now();
+        ports
+            .organizations
+            .set_next_run(run.organization, Some(now))
+            .await?;
+    }
+    Ok(())
 }
 
 /// Waits until `busy` has ended or its lease is over. If a newer run was started by then, it began after the wish: it is waited for, and

@@ -152,4 +152,9 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "secret accesses",
         include_str!("../migrations/sqlite/0003_secret_accesses.sql"),
     ),
+    (
+        4,
+        "accounts",
+        include_str!("../migrations/sqlite/0004_accounts.sql"),
+    ),
 ];

@@ -1,7 +1,7 @@
 //! The stores of Forgehold on `SQLite`: one file next to the vault, no server.
 //!
 //! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, sign-ins, renewals,
-//! inventory, syncs, licenses, events and accesses to secrets.
+//! inventory, syncs, licenses, events, accesses to secrets, accounts and kept answers.
 //!
 //! # What it promises
 //!
@@ -18,6 +18,8 @@
 //! and what is a tree is kept as JSON through the private types of `wire`. Rules are not here: a plan says what to write.
 
 mod accesses;
+mod accounts;
+mod answers;
 mod attempts;
 mod cells;
 mod check;
@@ -29,6 +31,7 @@ mod inventory;
 mod licenses;
 mod migrations;
 mod organizations;
+mod remembered;
 mod renewals;
 mod seats;
 mod sign_ins;

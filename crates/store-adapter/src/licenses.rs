@@ -14,6 +14,7 @@ use crate::cells::{Cells, micros, signed};
 use crate::dialect::{Db, DbRow, Tx};
 use crate::error::{During, misuse};
 use crate::inventory::{ROWS_OF_PAGE, license};
+use crate::remembered::Generations;
 use crate::store::Store;
 use crate::{cursor, events, seats};
 
@@ -87,6 +88,17 @@ impl LicenseStore for Store {
     }
 
     async fn summary(&self) -> Result<PoolSummary, StoreError> {
+        const STEP: &str = "reading the license pool";
+        let mut tx = self.begin_read().await?;
+        // The names are a part of the answer, so the roster is one of the generations.
+        let now: Generations =
+            sqlx::query_as("SELECT pool_generation, roster_generation FROM installation")
+                .fetch_one(&mut *tx)
+                .await
+                .during(STEP)?;
+        if let Some(summary) = self.remembered().summary(now) {
+            return Ok(summary);
+        }
         let rows = sqlx::query(
             "SELECT o.id, o.name, pool.held, pool.waiting FROM (SELECT organization, \
              count(*) FILTER (WHERE license_state = 'licensed') AS held, \
@@ -94,9 +106,9 @@ impl LicenseStore for Store {
              FROM repositories WHERE license_state IN ('licensed', 'waiting') GROUP BY organization) AS pool \
              JOIN organizations AS o ON o.id = pool.organization",
         )
-        .fetch_all(self.reader())
+        .fetch_all(&mut *tx)
         .await
-        .during("reading the license pool")?;
+        .during(STEP)?;
         let mut summary = PoolSummary {
             held: 0,
             waiting: 0,
@@ -114,6 +126,7 @@ impl LicenseStore for Store {
         summary
             .organizations
             .sort_by_cached_key(|(name, ..)| (name.key(), name.clone()));
+        self.remembered().keep_summary(now, summary.clone());
         Ok(summary)
     }
 

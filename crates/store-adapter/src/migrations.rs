@@ -76,6 +76,7 @@ mod tests {
         0001 first tables a0a8886574073df2d688556bfe8e04c5
         0002 sign ins dd7b6ddb2f93c9677f6aedd844fc40e6
         0003 secret accesses b060a22bf62bcf151a40b00323a3208e
+        0004 accounts 27c93ad0aa1af1cc139b5198b0bcdde1
         ");
     }
 

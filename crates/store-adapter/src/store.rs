@@ -1,6 +1,7 @@
 //! Opening the database, and its two kinds of transactions.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use org_core::ports::StoreError;
@@ -8,6 +9,7 @@ use org_core::ports::StoreError;
 use crate::dialect::{self, BEGIN_WRITE, DbPool, Tx};
 use crate::error::During;
 use crate::migrations;
+use crate::remembered::Remembered;
 
 /// Where the database is and how it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl StoreOptions {
 pub struct Store {
     writer: DbPool,
     readers: DbPool,
+    remembered: Arc<Remembered>,
 }
 
 impl Store {
@@ -54,6 +57,7 @@ impl Store {
         let store = Self {
             writer: dialect::writer(&path, busy_timeout),
             readers: dialect::readers(&path, readers, busy_timeout),
+            remembered: Arc::default(),
         };
         match store.prepare(busy_timeout).await {
             Ok(()) => Ok(store),
@@ -119,6 +123,11 @@ impl Store {
             .begin()
             .await
             .during("waiting for its turn to read")
+    }
+
+    /// Counts that are kept for as long as they hold.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.remembered
     }
 
     /// The connections for single statements that read.

@@ -41,10 +41,12 @@ impl Layer {
             Self::Runtime => matches!(other, Self::Domain | Self::Adapter),
             Self::App => matches!(other, Self::Domain | Self::Runtime),
         };
-        let tests = kind == Kind::Dev
+        let simulator = kind == Kind::Dev
             && other == Self::Simulator
             && matches!(self, Self::Adapter | Self::Runtime | Self::App);
-        product || tests
+        // One app may be tried against another one, as a client against its server.
+        let apps = kind == Kind::Dev && self == Self::App && other == Self::App;
+        product || simulator || apps
     }
 
     fn rule(self) -> &'static str {
@@ -63,7 +65,7 @@ impl Layer {
                 "the runtime depends on org-core and the adapters: apps stand above it, simulators only in its tests"
             }
             Self::App => {
-                "an app depends on org-core and runtime (on a simulator in its tests): ask a use case, or let the runtime wire it"
+                "an app depends on org-core and runtime (on a simulator or another app in its tests): ask a use case, or let the runtime wire it"
             }
         }
     }

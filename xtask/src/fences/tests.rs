@@ -73,6 +73,16 @@ unsafe_code = "forbid"
         plant
     }
 
+    /// The same with a second app.
+    fn with_server() -> Self {
+        let plant = Self::new();
+        let runtime = "runtime = { path = \"crates/runtime\" }\n";
+        let both = format!("{runtime}server = {{ path = \"apps/server\" }}\n");
+        plant.edit("Cargo.toml", runtime, &both);
+        plant.package("apps/server", &["org-core", "runtime"], &[]);
+        plant
+    }
+
     fn root(&self) -> &Path {
         self.dir.path()
     }
@@ -167,8 +177,23 @@ fn a_rule_of_the_layers_cannot_be_bent_by_the_list() {
     plant.append(EDGES, "cli -> a-adapter\n");
     insta::assert_snapshot!(plant.findings(), @"
     cli: forbidden edge `cli -> a-adapter`
-        an app depends on org-core and runtime (on a simulator in its tests): ask a use case, or let the runtime wire it
+        an app depends on org-core and runtime (on a simulator or another app in its tests): ask a use case, or let the runtime wire it
     ");
+}
+
+#[test]
+fn an_app_in_another_app_is_found_and_only_its_tests_may_start_one() {
+    let plant = Plant::with_server();
+    plant.package("apps/cli", &["org-core", "runtime", "server"], &[]);
+    let findings = plant.findings();
+    assert!(
+        findings.contains("cli: forbidden edge `cli -> server`"),
+        "{findings}"
+    );
+    let plant = Plant::with_server();
+    plant.package("apps/cli", &["org-core", "runtime"], &["server"]);
+    let findings = plant.findings();
+    assert!(!findings.contains("forbidden"), "{findings}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(crate) const PYTHON: &str = "FORGEHOLD_PYTHON";
 
 /// The server program of `OpenBao`, against which the vault is tried.
 pub(crate) const OPENBAO: &str = "FORGEHOLD_BAO";
+/// The browser in which the console is tried, and the program that drives it.
+pub(crate) const CHROMIUM: &str = "FORGEHOLD_CHROMIUM";
+pub(crate) const CHROMEDRIVER: &str = "FORGEHOLD_CHROMEDRIVER";
 
 /// No step of ours takes this long; a run that nobody watches ends one that hangs, and says so.
 const LONGEST_STEP: Duration = Duration::from_mins(30);
@@ -30,6 +33,7 @@ pub(crate) struct Context {
     python: OnceCell<Result<PathBuf, String>>,
     openbao: OnceCell<Result<PathBuf, String>>,
     cargo_deny: OnceCell<Result<PathBuf, String>>,
+    browser: OnceCell<Result<tools::Browser, String>>,
 }
 
 impl Context {
@@ -52,6 +56,7 @@ impl Context {
             python: OnceCell::new(),
             openbao: OnceCell::new(),
             cargo_deny: OnceCell::new(),
+            browser: OnceCell::new(),
         })
     }
 
@@ -75,6 +80,12 @@ impl Context {
             .get_or_init(|| tools::cargo_deny(&self.root).map_err(|error| format!("{error:#}")))
     }
 
+    /// Found or installed at first use; an error says in words what is missing.
+    pub(super) fn browser(&self) -> &Result<tools::Browser, String> {
+        self.browser
+            .get_or_init(|| tools::browser(&self.root).map_err(|error| format!("{error:#}")))
+    }
+
     /// Cargo from the root, with what the tests want to know in the environment.
     pub(crate) fn cargo(&self) -> Cmd {
         let mut cargo = Cmd::cargo(&self.root).limit(self.limit());
@@ -86,6 +97,11 @@ impl Context {
         }
         if let Some(Ok(program)) = self.openbao.get() {
             cargo = cargo.env(OPENBAO, program);
+        }
+        if let Some(Ok(browser)) = self.browser.get() {
+            cargo = cargo
+                .env(CHROMIUM, &browser.chromium)
+                .env(CHROMEDRIVER, &browser.driver);
         }
         cargo
     }

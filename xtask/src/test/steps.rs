@@ -157,6 +157,10 @@ fn find_tools(context: &Context) -> Result<Outcome> {
             "the server program of OpenBao",
             context.openbao().clone().map(drop),
         ),
+        (
+            "Chromium with its driver",
+            context.browser().clone().map(drop),
+        ),
     ] {
         match found {
             Ok(()) => {

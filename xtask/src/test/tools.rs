@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::context::{OPENBAO, PYTHON};
+use super::context::{CHROMEDRIVER, CHROMIUM, OPENBAO, PYTHON};
 use crate::command::{Cmd, find_program};
 use crate::ui;
 
@@ -47,6 +47,31 @@ pub(super) fn cargo_deny(root: &Path) -> Result<PathBuf> {
         bail!("cargo-deny {CARGO_DENY} could not be installed");
     }
     Ok(ours)
+}
+
+/// A browser and its driver.
+#[derive(Debug, Clone)]
+pub(super) struct Browser {
+    pub(super) chromium: PathBuf,
+    pub(super) driver: PathBuf,
+}
+
+/// Chromium and its driver: what the environment names, or Debian's own.
+pub(super) fn browser(root: &Path) -> Result<Browser> {
+    let named = |variable: &str, program: &str, package: &str| -> Result<PathBuf> {
+        if let Some(named) = env::var_os(variable).map(PathBuf::from) {
+            if !named.is_file() {
+                bail!("{variable} names {}, which is no program", named.display());
+            }
+            return Ok(named);
+        }
+        debian_package(root, program, &[package])?;
+        find_program(program).with_context(|| format!("{package} has no {program}"))
+    };
+    Ok(Browser {
+        chromium: named(CHROMIUM, "chromium", "chromium")?,
+        driver: named(CHROMEDRIVER, "chromedriver", "chromium-driver")?,
+    })
 }
 
 /// A Python with the packages of `requirements.txt`: the one that the environment names, or `target/venv`.

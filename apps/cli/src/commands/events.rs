@@ -25,35 +25,35 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) struct Args {
     /// Show those of this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 
     /// Show those on this repository only: its path at the host, or the host's id
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "subject")]
-    repository: Option<String>,
+    pub(crate) repository: Option<String>,
 
     /// Show those on this subject only, such as `license-pool` or `secret:NAME`
     #[arg(long, value_name = "SUBJECT")]
-    subject: Option<Subject>,
+    pub(crate) subject: Option<Subject>,
 
     /// Show those only whose kind begins with this text, such as `repository.`
     #[arg(long, value_name = "TEXT")]
-    kind: Option<String>,
+    pub(crate) kind: Option<String>,
 
     /// Show those only before this number of the history: the `next` of the JSON of an earlier list
     #[arg(long, value_name = "NUMBER", conflicts_with = "follow")]
-    before: Option<u64>,
+    pub(crate) before: Option<u64>,
 
     /// Show those only after this number of the history
     #[arg(long, value_name = "NUMBER")]
-    after: Option<u64>,
+    pub(crate) after: Option<u64>,
 
     /// Show at most this many of the newest
     #[arg(long, value_name = "COUNT", default_value_t = NEWEST, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: u64,
+    pub(crate) limit: u64,
 
     /// Show the oldest first, then what comes, until stopped; with `--output json` an event a line
     #[arg(long, short)]
-    follow: bool,
+    pub(crate) follow: bool,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

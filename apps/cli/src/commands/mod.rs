@@ -1,4 +1,5 @@
-//! The commands: one folder per noun, one file per verb, each with its `Args` and its `run`.
+//! The commands: one folder per noun, one file per verb, each with its `Args` and its `run`. With `--server` the
+//! same commands are done by a server; `remote` has those.
 
 mod completions;
 mod doctor;
@@ -8,6 +9,7 @@ mod license;
 mod man;
 mod org;
 mod paging;
+mod remote;
 mod repo;
 mod run;
 mod schedule;
@@ -59,6 +61,14 @@ pub(crate) enum Command {
 }
 
 pub(crate) async fn run(command: Command, app: &App) -> Result {
+    match app.remote()? {
+        Some(remote) => remote::run(command, app, &remote).await,
+        None => here(command, app).await,
+    }
+}
+
+/// Runs a command on the installation of this machine.
+pub(crate) async fn here(command: Command, app: &App) -> Result {
     match command {
         Command::Org(command) => org::run(command, app).await,
         Command::Repo(command) => repo::run(command, app).await,

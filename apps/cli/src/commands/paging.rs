@@ -63,6 +63,31 @@ where
     }
 }
 
+/// The same where the pages come as they are shown.
+pub(crate) async fn stream_bodies<T, F>(
+    output: &Output,
+    paging: &Paging,
+    read: impl Fn(Option<String>, u32) -> F,
+) -> Result
+where
+    T: Serialize + Row,
+    F: Future<Output = Result<Page<T>>>,
+{
+    let mut list = output.list();
+    let mut after = paging.after.clone();
+    loop {
+        let page = read(after, next_page(paging.limit, list.len())).await?;
+        for item in page.items {
+            list.push(item);
+        }
+        list.flush()?;
+        after = page.next;
+        if after.is_none() || paging.limit.is_some_and(|limit| list.len() >= limit) {
+            return list.finish(output, ("--after", after));
+        }
+    }
+}
+
 /// A cursor that no list gave is a wrong value, and not a thing that is absent.
 fn cursor_refused(error: UseCaseError, paging: &Paging) -> crate::error::Failure {
     use org_core::ports::StoreError;

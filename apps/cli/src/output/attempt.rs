@@ -1,13 +1,15 @@
 //! Connection attempts.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use org_core::attempt::{AttemptState, ConnectionAttempt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Row, time};
 
 /// An attempt to connect an organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Attempt {
     /// Its identity.
@@ -21,7 +23,7 @@ pub(crate) struct Attempt {
     /// The login that the token should belong to, or that signed in; null where nobody had signed in yet.
     login: Option<String>,
     /// `open`, `failed`, `succeeded`, or `abandoned` where the program that was at it ended before it was done.
-    state: &'static str,
+    state: Cow<'static, str>,
     /// With `failed`: why, with what to do next.
     reason: Option<String>,
     /// With `succeeded`: the id of the organization.
@@ -50,7 +52,7 @@ impl Attempt {
             service: attempt.service.to_string(),
             host: attempt.host.to_string(),
             login: attempt.login.as_ref().map(ToString::to_string),
-            state,
+            state: Cow::Borrowed(state),
             reason,
             organization,
             created_at: time::stamp(attempt.created_at),
@@ -69,7 +71,7 @@ impl Row for Attempt {
             self.name.clone(),
             self.host.clone(),
             self.login.clone().unwrap_or_default(),
-            self.state.to_owned(),
+            self.state.to_string(),
             self.reason.clone().unwrap_or_default(),
         ]
     }

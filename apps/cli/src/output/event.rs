@@ -1,12 +1,12 @@
 //! The history.
 
 use org_core::event::{Actor, FieldChange, StoredEvent};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Row, time};
 
 /// An event of the history.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Event {
     /// Its place in the history, counted from 1 without gaps.
@@ -27,12 +27,10 @@ pub(crate) struct Event {
     changes: Vec<Change>,
     /// The hash that chains it to the event before it.
     hash: String,
-    #[serde(skip)]
-    words: String,
 }
 
 /// A field, before and after.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Change {
     /// The name of the field.
@@ -56,11 +54,6 @@ impl From<&FieldChange> for Change {
 impl From<&StoredEvent> for Event {
     fn from(stored: &StoredEvent) -> Self {
         let event = &stored.event;
-        let mut words: Vec<String> = Vec::new();
-        if !event.message.is_empty() {
-            words.push(event.message.clone());
-        }
-        words.extend(event.changes.iter().map(ToString::to_string));
         Self {
             sequence: stored.sequence,
             at: time::stamp(event.at),
@@ -74,7 +67,6 @@ impl From<&StoredEvent> for Event {
             message: event.message.clone(),
             changes: event.changes.iter().map(Change::from).collect(),
             hash: stored.hash.to_string(),
-            words: words.join("; "),
         }
     }
 }
@@ -82,6 +74,19 @@ impl From<&StoredEvent> for Event {
 impl Event {
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The message and the changes, in words.
+    fn words(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        if !self.message.is_empty() {
+            words.push(self.message.clone());
+        }
+        let change = |change: &Change| {
+            FieldChange::new(&change.field, &change.before, &change.after).to_string()
+        };
+        words.extend(self.changes.iter().map(change));
+        words.join("; ")
     }
 
     /// On one line, for a stream.
@@ -100,7 +105,7 @@ impl Row for Event {
             self.actor.clone().unwrap_or_else(|| "(system)".to_owned()),
             self.kind.clone(),
             self.subject.clone(),
-            self.words.clone(),
+            self.words(),
         ]
     }
 }

@@ -2,13 +2,13 @@
 
 use org_core::inventory::KnownGroup;
 use org_core::organization::Organization;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::organization::gone_since;
 use super::{Row, time};
 
 /// A group of the inventory.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Group {
     /// The host's id.

@@ -4,13 +4,13 @@ use org_core::license::policy::LicensePolicy;
 use org_core::license::pool::{SeatPlan, Seats as CoreSeats};
 use org_core::ports::SeatHolder;
 use org_core::use_cases::licenses::PoolStatus;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::repository::License;
 use super::{Describe, Row, Text};
 
 /// The license pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Pool {
     /// How many seats there are; null means unlimited.
@@ -28,7 +28,7 @@ pub(crate) struct Pool {
 }
 
 /// What one organization has of the pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct PoolShare {
     /// The name of the organization.
@@ -61,7 +61,7 @@ impl From<&PoolStatus> for Pool {
     }
 }
 
-fn limit(seats: CoreSeats) -> Option<u32> {
+pub(crate) fn limit(seats: CoreSeats) -> Option<u32> {
     match seats {
         CoreSeats::Unlimited => None,
         CoreSeats::Limited(seats) => Some(seats),
@@ -105,7 +105,7 @@ impl Describe for Pool {
 }
 
 /// The number of seats, and what changing it did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Seats {
     /// How many seats there are; null means unlimited.
@@ -140,7 +140,7 @@ impl Describe for Seats {
 }
 
 /// A repository with a seat or a place in the queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Holder {
     /// The path at the host.
@@ -187,7 +187,7 @@ impl Row for Holder {
 }
 
 /// The policy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Policy {
     /// The rules in their order; the first one that fits decides.

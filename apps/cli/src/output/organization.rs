@@ -1,18 +1,21 @@
 //! Organizations.
 
+use std::borrow::Cow;
+
+use org_core::draft::SettingsDraft;
 use org_core::inventory::Presence;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
 use org_core::token::{CapabilityTable, Grant};
 use org_core::use_cases::credential::Revocation;
 use org_core::use_cases::overview::Overview;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::sync::SyncRun;
 use super::{Describe, Row, Text, time};
 
 /// An organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Organization {
     /// Its identity, for ever.
@@ -44,7 +47,7 @@ pub(crate) struct Organization {
 }
 
 /// An account at the host.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Account {
     /// The host's id.
@@ -72,23 +75,23 @@ impl std::fmt::Display for Account {
 }
 
 /// How an organization authenticates.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Authentication {
     /// `access_token` or `sso`.
-    method: &'static str,
+    method: Cow<'static, str>,
     /// The id of the secret that holds the token.
     secret: Option<String>,
     /// With `sso`: the id of the application that was signed in to.
     application: Option<String>,
     /// With `sso`: how much was asked for, `read` or `restore`.
-    access: Option<&'static str>,
+    access: Option<Cow<'static, str>>,
     /// What the host says of the token.
     token: Token,
 }
 
 /// What the host says of an access token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Token {
     /// The name that it has at the host.
@@ -129,15 +132,15 @@ impl Token {
 }
 
 /// A row of the permissions table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Permission {
     /// `list`, `clone`, `read_metadata`, `restore_code`, `restore_metadata` or `manage_webhooks`.
-    capability: &'static str,
+    capability: Cow<'static, str>,
     /// The same for people.
-    title: &'static str,
+    title: Cow<'static, str>,
     /// `yes`, `no`, or `unknown` where the host does not say.
-    granted: &'static str,
+    granted: Cow<'static, str>,
     /// Scopes of which any one would do, the least powerful first; empty unless it is not granted.
     any_of: Vec<String>,
     /// In words.
@@ -153,9 +156,9 @@ pub(crate) fn permissions(table: &CapabilityTable) -> Vec<Permission> {
             Grant::Unknown { .. } => ("unknown", Vec::new()),
         };
         Permission {
-            capability: capability.as_str(),
-            title: capability.title(),
-            granted,
+            capability: Cow::Borrowed(capability.as_str()),
+            title: Cow::Borrowed(capability.title()),
+            granted: Cow::Borrowed(granted),
             any_of,
             detail: grant.to_string(),
         }
@@ -167,12 +170,12 @@ impl Row for Permission {
     const HEADER: &'static [&'static str] = &["Permission", "Granted"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.title.to_owned(), self.detail.clone()]
+        vec![self.title.to_string(), self.detail.clone()]
     }
 }
 
 /// What a person chose for an organization.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Settings"))]
 pub(crate) struct SettingsBody {
     /// The chosen groups; null means all groups.
@@ -189,8 +192,6 @@ pub(crate) struct SettingsBody {
     schedule: super::schedule::Schedule,
     /// The default device.
     device: String,
-    #[serde(skip)]
-    scope: String,
 }
 
 impl From<&Settings> for SettingsBody {
@@ -206,14 +207,31 @@ impl From<&Settings> for SettingsBody {
             license_existing: settings.license_existing.to_string(),
             schedule: (&settings.schedule).into(),
             device: device(settings.default_device),
-            scope: settings.scope.to_string(),
         }
     }
 }
 
 impl SettingsBody {
+    /// What is covered, in words.
+    fn scope(&self) -> String {
+        let draft = SettingsDraft {
+            groups: self.groups.clone().unwrap_or_default(),
+            personal: Some(if self.personal {
+                PersonalNamespace::Included
+            } else {
+                PersonalNamespace::Excluded
+            }),
+            ..SettingsDraft::default()
+        };
+        // Groups that this version cannot read are told as they are.
+        let groups = || self.groups.clone().unwrap_or_default().join(", ");
+        draft
+            .parse_scope()
+            .map_or_else(|_| groups(), |scope| scope.to_string())
+    }
+
     pub(crate) fn describe(&self, text: &mut Text) {
-        text.field("Covers", &self.scope);
+        text.field("Covers", self.scope());
         text.field("Protect groups", on_off(self.protect_groups));
         text.field(
             "Automatically add new repositories",
@@ -241,17 +259,17 @@ fn on_off(on: bool) -> &'static str {
 }
 
 /// How an organization is doing.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Status"))]
 pub(crate) struct StatusBody {
     /// `connected`, `action_required`, `paused` or `removed`.
-    state: &'static str,
+    state: Cow<'static, str>,
     /// With `action_required`: the word for what is wrong, such as `token_expired`.
     reason: Option<String>,
     /// The same in words.
     detail: Option<String>,
     /// What to do next.
-    next_step: Option<&'static str>,
+    next_step: Option<Cow<'static, str>>,
     /// With `removed`: when.
     since: Option<String>,
 }
@@ -259,7 +277,7 @@ pub(crate) struct StatusBody {
 impl From<&Status> for StatusBody {
     fn from(status: &Status) -> Self {
         let mut body = Self {
-            state: status.as_str(),
+            state: Cow::Borrowed(status.as_str()),
             reason: None,
             detail: None,
             next_step: None,
@@ -270,7 +288,7 @@ impl From<&Status> for StatusBody {
                 let word = reason.to_string();
                 body.reason = word.split(':').next().map(str::to_owned);
                 body.detail = Some(reason.explain());
-                body.next_step = Some(reason.next_step());
+                body.next_step = Some(Cow::Borrowed(reason.next_step()));
             }
             Status::Removed { at } => body.since = Some(time::stamp(*at)),
             Status::Connected | Status::Paused => {}
@@ -283,13 +301,13 @@ impl StatusBody {
     fn short(&self) -> String {
         match &self.reason {
             Some(reason) => format!("{} ({reason})", self.state),
-            None => self.state.to_owned(),
+            None => self.state.to_string(),
         }
     }
 }
 
 /// How many groups and repositories an organization has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(
     test,
     derive(schemars::JsonSchema),
@@ -342,11 +360,14 @@ impl From<&Overview> for Organization {
 
 fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
     let (application, access) = match auth {
-        AuthMethod::Sso { client, access, .. } => (Some(client.to_string()), Some(access.as_str())),
+        AuthMethod::Sso { client, access, .. } => (
+            Some(client.to_string()),
+            Some(Cow::Borrowed(access.as_str())),
+        ),
         _ => (None, None),
     };
     Authentication {
-        method: auth.as_str(),
+        method: Cow::Borrowed(auth.as_str()),
         secret: Some(auth.secret().to_string()),
         application,
         access,
@@ -356,7 +377,7 @@ fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
 
 impl Authentication {
     fn describe(&self, text: &mut Text) {
-        if let (Some(application), Some(access)) = (&self.application, self.access) {
+        if let (Some(application), Some(access)) = (&self.application, &self.access) {
             text.field("Authentication", signed_in(access));
             text.field("Application", application);
             text.field("Granted scopes", self.token.scopes());
@@ -406,7 +427,7 @@ impl Describe for Organization {
         if let Some(detail) = &self.status.detail {
             text.field("Reason", detail);
         }
-        if let Some(step) = self.status.next_step {
+        if let Some(step) = &self.status.next_step {
             text.field("Next step", step);
         }
         self.authentication.describe(text);
@@ -426,7 +447,7 @@ impl Describe for Organization {
 }
 
 /// What connecting or reconnecting came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Connected {
     /// The organization as it is after its first sync.
@@ -455,7 +476,7 @@ impl Describe for Connected {
 }
 
 /// What removing an organization did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Removal {
     /// The name that it had.
@@ -463,7 +484,7 @@ pub(crate) struct Removal {
     /// The address of the host that it was at.
     host: String,
     /// What became of what a sign-in had granted at the host: `none` where there was none, `revoked`, or `left` where the host did not end it.
-    grant: &'static str,
+    grant: Cow<'static, str>,
     /// With `left`: why, in words.
     grant_detail: Option<String>,
     /// How many licenses are free again.
@@ -484,7 +505,7 @@ impl From<&org_core::use_cases::manage::Removal> for Removal {
         Self {
             name: removal.organization.name.to_string(),
             host: removal.organization.host.to_string(),
-            grant,
+            grant: Cow::Borrowed(grant),
             grant_detail,
             freed_licenses: removal.freed,
             deleted_secrets: removal.secrets,

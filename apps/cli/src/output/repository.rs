@@ -1,14 +1,16 @@
 //! Repositories.
 
+use std::borrow::Cow;
+
 use org_core::ports::RepositoryRow;
 use org_core::use_cases::licenses::{Outcome, Trial};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::organization::gone_since;
 use super::{Describe, Row, Text, time};
 
 /// A repository.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Repository {
     /// The host's id; rename and transfer keep it.
@@ -48,7 +50,7 @@ pub(crate) struct Repository {
 }
 
 /// Where a repository stands with its license.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct License {
     /// `licensed`, `waiting` or `unlicensed`.
@@ -167,7 +169,7 @@ impl Describe for Repository {
 }
 
 /// A repository with its timeline.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RepositoryDetails {
     /// The repository.
@@ -191,7 +193,7 @@ impl Describe for RepositoryDetails {
 }
 
 /// Why a repository is, or is not, licensed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Explanation {
     /// The path at the host.
@@ -229,7 +231,7 @@ impl Describe for Explanation {
 }
 
 /// What assigning or releasing a license came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LicenseChange {
     /// The path at the host.
@@ -237,7 +239,7 @@ pub(crate) struct LicenseChange {
     /// The host's id.
     id: u64,
     /// `assigned`, `waits`, `released`, `withdrawn` or `unchanged`.
-    outcome: &'static str,
+    outcome: Cow<'static, str>,
 }
 
 impl LicenseChange {
@@ -245,20 +247,20 @@ impl LicenseChange {
         Self {
             path: row.known.repository.full_path.to_string(),
             id: row.known.repository.id.get(),
-            outcome: match outcome {
+            outcome: Cow::Borrowed(match outcome {
                 Outcome::Assigned => "assigned",
                 Outcome::Waits => "waits",
                 Outcome::Released => "released",
                 Outcome::Withdrawn => "withdrawn",
                 Outcome::Unchanged => "unchanged",
-            },
+            }),
         }
     }
 }
 
 impl Describe for LicenseChange {
     fn describe(&self, text: &mut Text) {
-        let what = match self.outcome {
+        let what = match &*self.outcome {
             "assigned" => "has a license now",
             "waits" => "waits for a free seat",
             "released" => "has no license any more; its seat is free",
@@ -270,7 +272,7 @@ impl Describe for LicenseChange {
 }
 
 /// What a policy says about a repository.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Verdict {
     /// The path at the host.

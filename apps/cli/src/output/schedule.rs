@@ -1,17 +1,19 @@
 //! Schedules and their next runs.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use org_core::ids::OrganizationId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text, time};
 
 /// A schedule.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Schedule {
     /// `every`, `at`, `cron` or `manual`.
-    kind: &'static str,
+    kind: Cow<'static, str>,
     /// With `every`: the interval in seconds.
     seconds: Option<u32>,
     /// With `at`: the times of day, such as `06:00`.
@@ -29,7 +31,7 @@ pub(crate) struct Schedule {
 impl From<&org_core::schedule::Schedule> for Schedule {
     fn from(schedule: &org_core::schedule::Schedule) -> Self {
         let mut body = Self {
-            kind: "manual",
+            kind: Cow::Borrowed("manual"),
             seconds: None,
             times: None,
             weekdays: None,
@@ -39,18 +41,18 @@ impl From<&org_core::schedule::Schedule> for Schedule {
         };
         match schedule {
             org_core::schedule::Schedule::Every(interval) => {
-                body.kind = "every";
+                body.kind = Cow::Borrowed("every");
                 body.seconds = Some(interval.seconds());
             }
             org_core::schedule::Schedule::At(daily) => {
-                body.kind = "at";
+                body.kind = Cow::Borrowed("at");
                 body.times = Some(daily.times().iter().map(ToString::to_string).collect());
                 let days = daily.weekdays().to_text();
                 body.weekdays = Some(days.split(',').map(str::to_owned).collect());
                 body.zone = Some(daily.zone().to_string());
             }
             org_core::schedule::Schedule::Cron(cron) => {
-                body.kind = "cron";
+                body.kind = Cow::Borrowed("cron");
                 body.expression = Some(cron.expression().to_owned());
                 body.zone = Some(cron.zone().to_string());
             }
@@ -61,7 +63,7 @@ impl From<&org_core::schedule::Schedule> for Schedule {
 }
 
 /// A schedule and its next runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Preview {
     /// The schedule.
@@ -69,11 +71,11 @@ pub(crate) struct Preview {
     /// The next runs; empty for a manual schedule.
     runs: Vec<Run>,
     /// What should be known about these times.
-    note: Option<&'static str>,
+    note: Option<Cow<'static, str>>,
 }
 
 /// A run that a schedule will make.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Run {
     /// The moment, in UTC.
@@ -101,7 +103,7 @@ impl Preview {
     ) -> Self {
         let every = matches!(schedule, org_core::schedule::Schedule::Every(_));
         let note = match organization {
-            None if every => Some(NO_PLACE_YET),
+            None if every => Some(Cow::Borrowed(NO_PLACE_YET)),
             _ => None,
         };
         let id = organization
@@ -135,7 +137,7 @@ impl Describe for Preview {
     fn describe(&self, text: &mut Text) {
         text.field("Schedule", &self.schedule.description);
         text.table(&self.runs);
-        if let Some(note) = self.note {
+        if let Some(note) = &self.note {
             text.line(note);
         }
     }

@@ -1,17 +1,19 @@
 //! Secrets, without their values.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use org_core::ports::SecretAccess;
 use org_core::secret::{SecretFacts, SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::SecretRow;
 use org_core::use_cases::vaults::TestRow;
 use org_core::vaults::Moved;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text, time};
 
 /// A secret of the password manager. Its value never comes out again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Secret {
     /// Its id.
@@ -21,7 +23,7 @@ pub(crate) struct Secret {
     /// Its newest version, counted from 1.
     version: u32,
     /// `person`, `attempt` or `organization`: who decides when it is deleted.
-    owner: &'static str,
+    owner: Cow<'static, str>,
     /// The name of the vault that has it.
     vault: String,
     /// For one that belongs to others and is only pointed at: its mount, path and key; null for one of Forgehold's own.
@@ -55,11 +57,11 @@ impl From<&SecretFacts> for Secret {
             id: facts.reference.to_string(),
             name: facts.name.to_string(),
             version: facts.version.0,
-            owner: match facts.owner {
+            owner: Cow::Borrowed(match facts.owner {
                 SecretOwner::Person => "person",
                 SecretOwner::Attempt(_) => "attempt",
                 SecretOwner::Organization(_) => "organization",
-            },
+            }),
             vault: facts.vault.to_string(),
             target: match &facts.place {
                 SecretPlace::Kept => None,
@@ -91,7 +93,7 @@ impl Row for Secret {
             self.name.clone(),
             self.vault.clone(),
             self.version.to_string(),
-            self.owner.to_owned(),
+            self.owner.to_string(),
             self.used_by.join(", "),
             self.updated_at.clone(),
             self.expires_at.clone().unwrap_or_default(),
@@ -109,7 +111,7 @@ impl Describe for Secret {
             text.field("Points at", target);
         }
         text.field("Version", self.version);
-        text.field("Owner", self.owner);
+        text.field("Owner", &self.owner);
         let users = if self.used_by.is_empty() {
             "nothing".to_owned()
         } else {

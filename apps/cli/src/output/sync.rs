@@ -1,15 +1,17 @@
 //! Syncs: how they ended, what they saw and changed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use org_core::ids::OrganizationId;
 use org_core::sync::run::{RunOutcome, RunState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text, time};
+use crate::exit::Exit;
 
 /// A sync.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SyncRun {
     /// Its identity.
@@ -21,7 +23,7 @@ pub(crate) struct SyncRun {
     /// Why it was started: `connect`, `reconnect`, `schedule`, `manual`, `approval` or `requested`.
     trigger: String,
     /// `running`, `complete`, `partial`, `held`, `failed`, `canceled` or `abandoned`.
-    state: &'static str,
+    state: Cow<'static, str>,
     /// When it was started.
     started_at: String,
     /// When it ended; null while it runs.
@@ -41,7 +43,7 @@ pub(crate) struct SyncRun {
 }
 
 /// What a sync saw and changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SyncCounts"))]
 pub(crate) struct Counts {
     /// Repositories in the listing.
@@ -70,12 +72,10 @@ pub(crate) struct Counts {
     groups_seen: u64,
     /// Groups that were new, changed, gone or back.
     groups_changed: u64,
-    #[serde(skip)]
-    words: String,
 }
 
 /// A part that could not be seen.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Missing {
     /// Which part.
@@ -102,7 +102,7 @@ impl Row for Missing {
 }
 
 /// What a held sync is about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Held {
     /// `open`, `approved`, `rejected` or `superseded`.
@@ -146,7 +146,7 @@ impl SyncRun {
             organization: run.organization.to_string(),
             organization_name: name.to_owned(),
             trigger: run.trigger.to_string(),
-            state: run.state_word(),
+            state: Cow::Borrowed(run.state_word()),
             started_at: time::stamp(run.started_at),
             ended_at: ended.map(time::stamp),
             seconds: ended
@@ -165,6 +165,22 @@ impl SyncRun {
         Self::new(run, name.unwrap_or_default())
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How a command ends whose last act it was.
+    pub(crate) fn exit(&self) -> Exit {
+        match &*self.state {
+            "complete" => Exit::Ok,
+            "partial" => Exit::SyncPartial,
+            "held" => Exit::SyncHeld,
+            "failed" | "abandoned" => Exit::SyncFailed,
+            "canceled" => Exit::Canceled,
+            _ => Exit::Unavailable,
+        }
+    }
+
     /// On one line, for a stream.
     pub(crate) fn line(&self) -> String {
         let mut line = format!(
@@ -172,7 +188,7 @@ impl SyncRun {
             self.started_at,
             self.organization_name,
             self.state,
-            self.counts.words,
+            self.counts.words(),
             self.took()
         );
         if let Some(reason) = &self.reason {
@@ -191,7 +207,6 @@ impl SyncRun {
 
 impl From<org_core::sync::run::Counts> for Counts {
     fn from(counts: org_core::sync::run::Counts) -> Self {
-        let words = counts.to_string();
         let org_core::sync::run::Counts {
             seen,
             added,
@@ -221,8 +236,29 @@ impl From<org_core::sync::run::Counts> for Counts {
             waiting,
             groups_seen,
             groups_changed,
-            words,
         }
+    }
+}
+
+impl Counts {
+    /// The same in words.
+    fn words(&self) -> String {
+        org_core::sync::run::Counts {
+            seen: self.seen,
+            added: self.added,
+            renamed: self.renamed,
+            moved: self.moved,
+            archived: self.archived,
+            marked: self.marked,
+            vanished: self.vanished,
+            returned: self.returned,
+            updated: self.updated,
+            licensed: self.licensed,
+            waiting: self.waiting,
+            groups_seen: self.groups_seen,
+            groups_changed: self.groups_changed,
+        }
+        .to_string()
     }
 }
 
@@ -243,9 +279,9 @@ impl Row for SyncRun {
             self.organization_name.clone(),
             self.started_at.clone(),
             self.trigger.clone(),
-            self.state.to_owned(),
+            self.state.to_string(),
             self.took(),
-            self.counts.words.clone(),
+            self.counts.words(),
         ]
     }
 }
@@ -255,12 +291,12 @@ impl Describe for SyncRun {
         text.field("Sync", &self.id);
         text.field("Organization", &self.organization_name);
         text.field("Trigger", &self.trigger);
-        text.field("State", self.state);
+        text.field("State", &self.state);
         text.field("Started", &self.started_at);
         if self.ended_at.is_some() {
             text.field("Took", self.took());
         }
-        text.field("Repositories", &self.counts.words);
+        text.field("Repositories", self.counts.words());
         if self.counts.groups_seen > 0 {
             text.field(
                 "Groups",
@@ -288,7 +324,7 @@ impl Describe for SyncRun {
 }
 
 /// The syncs that a command ran.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Synced {
     /// In their order: one, and one more for each that was asked for meanwhile.
@@ -307,7 +343,7 @@ impl Describe for Synced {
 }
 
 /// What a person decides about: the repositories that a held sync would let vanish.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct HeldSync {
     /// The sync that waits.
@@ -319,7 +355,7 @@ pub(crate) struct HeldSync {
 }
 
 /// A repository that would vanish.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Vanishing {
     /// The host's id.
@@ -350,11 +386,11 @@ impl Describe for HeldSync {
 }
 
 /// What was decided about a held sync.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Decided {
     /// `approved` or `rejected`.
-    pub(crate) decision: &'static str,
+    pub(crate) decision: Cow<'static, str>,
     /// The held sync as it was.
     pub(crate) held: HeldSync,
     /// The syncs that ran because of it.

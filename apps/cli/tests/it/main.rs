@@ -10,6 +10,7 @@ mod lists;
 mod place;
 mod reference;
 mod secrets;
+mod served;
 mod shell;
 mod sim;
 mod sso;

@@ -22,6 +22,8 @@
 
 // The mocks of these ports are written out: `automock` cannot read a lifetime that is left out inside another type.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -29,7 +31,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use mockall::mock;
 use secrecy::SecretString;
 
+pub use self::accounts::{MockAccountStore, MockPasswordHasher};
 pub use super::access::MockAccessStore;
+pub use super::accounts::MockRandomness;
+pub use super::answers::MockAnswerStore;
 pub use super::credential::MockAccessTokens;
 pub use super::environment::{MockClock, MockEntropy, MockIdSource, MockTimer};
 pub use super::host::{MockVcsIdentity, MockVcsListing, MockVcsProbe};

@@ -4,6 +4,8 @@
 //! sorted by what the caller can do; something that is absent is `Ok(None)` and no error.
 
 mod access;
+mod accounts;
+mod answers;
 mod credential;
 mod environment;
 mod host;
@@ -22,6 +24,11 @@ use std::sync::Arc;
 use crate::vaults::Vaults;
 
 pub use access::{ACCESS_KEPT, AccessStore, SecretAccess, hour_of};
+pub use accounts::{
+    AccountChange, AccountPorts, AccountStore, Accounts, EndedSessions, PasswordError,
+    PasswordHasher, Randomness,
+};
+pub use answers::{AnswerStore, Begun, KeptAnswer, KeyedRequest};
 pub use credential::{AccessTokens, Credential, HostAccess};
 pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{

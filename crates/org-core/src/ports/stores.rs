@@ -9,6 +9,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::accounts::UserName;
 use crate::attempt::ConnectionAttempt;
 use crate::event::{Event, StoredEvent, Subject};
 use crate::ids::{AttemptId, GroupId, OrganizationId, ProcessId, RepositoryId, SyncId};
@@ -42,6 +43,12 @@ pub enum StoreError {
     Fenced {
         /// Which run.
         sync: SyncId,
+    },
+    /// Another person has the name.
+    #[error("there is already a user `{name}`")]
+    UserExists {
+        /// The name.
+        name: UserName,
     },
     /// Another program claimed the renewal of this secret meanwhile.
     #[error("the renewal of the secret {secret} belongs to another program by now")]
@@ -112,6 +119,8 @@ pub enum Stale {
     Inventory,
     /// The license pool.
     Pool,
+    /// Who has an account.
+    Accounts,
 }
 
 impl fmt::Display for Stale {
@@ -121,6 +130,7 @@ impl fmt::Display for Stale {
             Self::Roster => "the list of organizations",
             Self::Inventory => "the inventory",
             Self::Pool => "the license pool",
+            Self::Accounts => "the list of accounts",
         })
     }
 }

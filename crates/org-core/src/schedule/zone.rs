@@ -59,6 +59,11 @@ impl Zone {
         self.0.name()
     }
 
+    /// The names of all zones, in the order of the alphabet: what a form may suggest.
+    pub fn names() -> Vec<&'static str> {
+        TZ_VARIANTS.iter().map(|zone| zone.name()).collect()
+    }
+
     /// The zone as chrono knows it.
     pub const fn tz(self) -> Tz {
         self.0

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod guard;
+pub mod hint;
 pub mod plan;
 pub mod run;
 pub mod scope;

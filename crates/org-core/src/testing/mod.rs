@@ -81,6 +81,7 @@
 //! With the feature `mock` there are mockall mocks in `org_core::ports::mock`, for the rare test in which the call itself is the point.
 
 mod access;
+mod accounts;
 mod bench;
 pub mod build;
 pub mod contract;
@@ -92,6 +93,7 @@ mod random;
 mod vault;
 
 pub use access::MemoryAccess;
+pub use accounts::{CountedBytes, PlainHasher, account_ports};
 pub use bench::TestBench;
 pub use environment::{
     FixedEntitlements, InstantTimer, ManualClock, ManualTimer, SeededEntropy, SequentialIds,

@@ -58,6 +58,16 @@ mod stores {
     }
 }
 
+mod account_stores {
+    use super::*;
+    use crate::testing::contract::accounts::AccountStores;
+
+    crate::account_store_contract! {
+        run = block_on,
+        make = AccountStores::new(&Arc::new(MemoryStore::new())),
+    }
+}
+
 mod flaky_stores_without_faults {
     use super::*;
 

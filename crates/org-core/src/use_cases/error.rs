@@ -240,6 +240,7 @@ impl UseCaseError {
             },
             Self::Store(error) => match error {
                 StoreError::NameTaken { .. }
+                | StoreError::UserExists { .. }
                 | StoreError::Stale { .. }
                 | StoreError::Fenced { .. }
                 | StoreError::RenewalFenced { .. } => ErrorKind::Conflict,

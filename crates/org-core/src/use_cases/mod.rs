@@ -3,15 +3,19 @@
 //! A use case parses nothing and renders nothing. It reads, has a planner decide, has the stores apply the decision in one transaction with its
 //! events, and answers with data. What takes long tells its [`Progress`].
 
+pub mod accounts;
 pub mod connect;
 pub mod credential;
 mod error;
 pub mod expiry;
 pub mod follow;
+pub mod group_search;
 pub mod licenses;
 pub mod lookup;
 pub mod manage;
 pub mod overview;
+pub mod policy_preview;
+pub mod precondition;
 pub mod preflight;
 pub mod progress;
 pub mod reconnect;

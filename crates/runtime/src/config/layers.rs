@@ -125,6 +125,7 @@ impl Layers {
     pub(super) fn take_list<T>(
         &mut self,
         name: &str,
+        separator: char,
         parse: impl Fn(&Written<'_>) -> Parsed<T>,
     ) -> Option<Vec<T>> {
         let key = keys::find(name).expect("the table has every setting that is read");
@@ -133,7 +134,7 @@ impl Layers {
         let texts: Parsed<Vec<String>> = match &value {
             Value::Array(_, values) => values.iter().map(scalar).collect(),
             other => scalar(other).map(|text| {
-                let parts = text.split(':').filter(|part| !part.is_empty());
+                let parts = text.split(separator).filter(|part| !part.is_empty());
                 parts.map(str::to_owned).collect()
             }),
         };

@@ -90,6 +90,14 @@ fn nothing_set_is_the_defaults() {
     assert_eq!(config.http.max_wait, Duration::from_mins(15));
     assert_eq!(config.sync.lease, Duration::from_mins(1));
     assert_eq!(config.sync.concurrency, 2);
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.server.public_url, None);
+    assert!(config.server.allowed_hosts.is_empty());
+    assert!(config.server.trusted_proxies.is_empty());
+    assert_eq!(config.server.tls_certificate, None);
+    assert_eq!(config.server.session_idle, Duration::from_hours(2));
+    assert_eq!(config.server.session_lifetime, Duration::from_hours(12));
+    assert_eq!(config.server.metrics, MetricsAccess::Token);
     assert_eq!(config.log.level, LogLevel::Warn);
     assert_eq!(config.log.format, LogFormat::Text);
     assert!(!config.data_dir.exists());

@@ -16,6 +16,7 @@ use org_core::ports::{
 pub(crate) use self::rows::license;
 use crate::cells::{Cells, signed};
 use crate::error::During;
+use crate::remembered::Generations;
 use crate::store::Store;
 
 /// Whole rows, each with the name of its organization, of the repositories whose keys the query `page` finds. So `page` reads nothing but an
@@ -117,6 +118,18 @@ impl InventoryStore for Store {
     async fn counts(&self, organization: OrganizationId) -> Result<InventoryCounts, StoreError> {
         const STEP: &str = "counting the inventory";
         let mut tx = self.begin_read().await?;
+        let generations: Option<Generations> = sqlx::query_as(
+            "SELECT o.inventory_generation, i.pool_generation FROM organizations AS o, installation AS i \
+             WHERE o.id = $1",
+        )
+        .bind(organization.as_uuid())
+        .fetch_optional(&mut *tx)
+        .await
+        .during(STEP)?;
+        let known = generations.and_then(|now| self.remembered().counts(organization, now));
+        if let Some(counts) = known {
+            return Ok(counts);
+        }
         let (repositories, gone, licensed, waiting): (i64, i64, i64, i64) = sqlx::query_as(
             "SELECT count(*) FILTER (WHERE gone_since IS NULL), count(gone_since), \
              count(*) FILTER (WHERE license_state = 'licensed'), count(*) FILTER (WHERE license_state = 'waiting') \
@@ -132,12 +145,16 @@ impl InventoryStore for Store {
                 .fetch_one(&mut *tx)
                 .await
                 .during(STEP)?;
-        Ok(InventoryCounts {
+        let counts = InventoryCounts {
             repositories: repositories.unsigned_abs(),
             groups: groups.unsigned_abs(),
             licensed: licensed.unsigned_abs(),
             waiting: waiting.unsigned_abs(),
             gone: gone.unsigned_abs(),
-        })
+        };
+        if let Some(now) = generations {
+            self.remembered().keep_counts(organization, now, counts);
+        }
+        Ok(counts)
     }
 }

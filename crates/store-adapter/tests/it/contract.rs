@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use org_core::testing::contract::accounts::AccountStores;
 use org_core::testing::contract::{AccessUnderTest, Stores};
 
 use crate::support::{Scratch, open};
@@ -38,4 +39,18 @@ mod accesses {
     }
 
     org_core::access_store_contract! { run = run, make = fresh().await }
+}
+
+async fn fresh_accounts() -> AccountStores {
+    let scratch = Scratch::new().await;
+    let second = AccountStores::new(&Arc::new(open(&scratch.path()).await));
+    AccountStores::new(&Arc::new(scratch.store.clone()))
+        .with_second(second)
+        .keeping(scratch)
+}
+
+mod accounts {
+    use super::*;
+
+    org_core::account_store_contract! { run = run, make = fresh_accounts().await }
 }

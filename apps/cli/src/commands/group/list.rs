@@ -1,7 +1,7 @@
 //! `forgehold group list`.
 
 use org_core::ids::OrganizationId;
-use org_core::organization::{Organization, Status};
+use org_core::organization::Status;
 
 use crate::app::App;
 use crate::commands::paging::{Paging, next_page};
@@ -12,21 +12,21 @@ use crate::output::group::Group;
 pub(crate) struct Args {
     /// Show those of this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 
     #[command(flatten)]
-    paging: Paging,
+    pub(crate) paging: Paging,
 }
 
 /// Where a list over several organizations goes on: in which of them, and behind what.
 #[derive(Debug, PartialEq, Eq)]
-struct Cursor {
-    organization: OrganizationId,
-    after: Option<String>,
+pub(crate) struct Cursor {
+    pub(crate) organization: OrganizationId,
+    pub(crate) after: Option<String>,
 }
 
 impl Cursor {
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let refused = || {
             Failure::from(CliError::usage(
                 "the value of --after is not the `next` of such a list",
@@ -39,8 +39,8 @@ impl Cursor {
         })
     }
 
-    fn format(organization: &Organization, after: Option<&str>) -> String {
-        format!("{}/{}", organization.id, after.unwrap_or_default())
+    pub(crate) fn format(organization: OrganizationId, after: Option<&str>) -> String {
+        format!("{organization}/{}", after.unwrap_or_default())
     }
 }
 
@@ -81,10 +81,10 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
             after = page.next;
             if args.paging.limit.is_some_and(|limit| list.len() >= limit) {
                 let next = match &after {
-                    Some(after) => Some(Cursor::format(organization, Some(after))),
+                    Some(after) => Some(Cursor::format(organization.id, Some(after))),
                     None => organizations
                         .get(index + 1)
-                        .map(|following| Cursor::format(following, None)),
+                        .map(|following| Cursor::format(following.id, None)),
                 };
                 return list.finish(&app.output, ("--after", next));
             }

@@ -1,6 +1,6 @@
 //! `forgehold group`.
 
-mod list;
+pub(crate) mod list;
 
 use clap::Subcommand;
 

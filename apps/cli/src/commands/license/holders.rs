@@ -10,7 +10,7 @@ use crate::output::license::Holder;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    paging: Paging,
+    pub(crate) paging: Paging,
 }
 
 pub(crate) async fn run(args: Args, state: LicenseState, app: &App) -> Result {

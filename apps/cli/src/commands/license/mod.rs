@@ -1,7 +1,7 @@
 //! `forgehold license`.
 
 mod holders;
-mod policy;
+pub(crate) mod policy;
 mod seats;
 mod status;
 

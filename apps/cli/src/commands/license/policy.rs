@@ -37,21 +37,21 @@ pub(crate) struct ShowArgs {}
 pub(crate) struct SetArgs {
     /// The file with the rules, or `-` for standard input
     #[arg(value_name = "FILE")]
-    file: String,
+    pub(crate) file: String,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
     /// The file with the rules, or `-` for standard input; without it the present policy is tried
     #[arg(value_name = "FILE")]
-    file: Option<String>,
+    pub(crate) file: Option<String>,
 
     /// Try it on this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 
     #[command(flatten)]
-    paging: Paging,
+    pub(crate) paging: Paging,
 }
 
 pub(crate) async fn run(command: Command, app: &App) -> Result {
@@ -103,7 +103,7 @@ async fn present(session: &Session) -> Result<LicensePolicy> {
 }
 
 /// Reads a policy from a file, or from standard input for `-`.
-fn read(file: &str) -> Result<LicensePolicy> {
+pub(crate) fn read(file: &str) -> Result<LicensePolicy> {
     let mut text = String::new();
     let read = if file == "-" {
         std::io::stdin()

@@ -12,7 +12,7 @@ use crate::output::license::Seats;
 pub(crate) struct Args {
     /// The number of seats from now on, or `unlimited`; without it the present number is shown
     #[arg(value_name = "COUNT")]
-    seats: Option<CoreSeats>,
+    pub(crate) seats: Option<CoreSeats>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

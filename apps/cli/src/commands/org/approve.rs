@@ -13,18 +13,18 @@ use crate::output::sync::{Decided, SyncRun};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 
     /// Do not ask
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
 
     /// Do not start the sync that lets them vanish; the next one does
     #[arg(long)]
-    no_sync: bool,
+    pub(crate) no_sync: bool,
 }
 
-const APPROVE: Decision = Decision {
+pub(crate) const APPROVE: Decision = Decision {
     verdict: Verdict::Approve,
     question: "Are these repositories really gone?",
     consequence: "approving lets these repositories vanish, each once the host confirms it",
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
     };
     let name = organization.name.as_str();
     app.output.one(&Decided {
-        decision: "approved",
+        decision: "approved".into(),
         held,
         syncs: runs.iter().map(|run| SyncRun::new(run, name)).collect(),
     })?;

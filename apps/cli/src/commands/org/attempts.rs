@@ -11,7 +11,7 @@ const NEWEST: u32 = 20;
 pub(crate) struct Args {
     /// Show at most this many
     #[arg(long, value_name = "COUNT", default_value_t = NEWEST, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
+    pub(crate) limit: u32,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

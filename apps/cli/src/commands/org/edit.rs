@@ -23,45 +23,45 @@ use crate::output::organization::Organization;
 )]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 
     /// Give it this name
     #[arg(long, value_name = "NAME")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 
     /// Cover these groups instead of the present ones
     #[arg(long = "group", value_name = "PATH", num_args = 1.., value_delimiter = ',')]
-    groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
 
     /// Cover all groups of the account
     #[arg(long)]
-    all_groups: bool,
+    pub(crate) all_groups: bool,
 
     #[command(flatten)]
-    personal: PersonalArgs,
+    pub(crate) personal: PersonalArgs,
 
     /// Protect groups: keep them as inventory of their own
     #[arg(long)]
-    protect_groups: bool,
+    pub(crate) protect_groups: bool,
 
     /// Read groups only for the paths of repositories
     #[arg(long)]
-    no_protect_groups: bool,
+    pub(crate) no_protect_groups: bool,
 
     /// Automatically add new repositories: those that a later sync finds get a license if the policy lets them
     #[arg(long)]
-    auto_license: bool,
+    pub(crate) auto_license: bool,
 
     /// Give new repositories no license by themselves
     #[arg(long)]
-    no_auto_license: bool,
+    pub(crate) no_auto_license: bool,
 
     #[command(flatten)]
-    schedule: ScheduleArgs,
+    pub(crate) schedule: ScheduleArgs,
 
     /// The default device; the only one is `embedded`
     #[arg(long, value_name = "DEVICE", help_heading = "Connecting")]
-    device: Option<String>,
+    pub(crate) device: Option<String>,
 }
 
 /// What a pair of flags says: on, off, or nothing.
@@ -73,7 +73,8 @@ const fn choice<T: Copy>(on: (bool, T), off: (bool, T)) -> Option<T> {
     }
 }
 
-pub(crate) async fn run(args: Args, app: &App) -> Result {
+/// What shall change.
+pub(crate) fn patch(args: Args) -> Result<(Target, SettingsPatch)> {
     let schedule = ScheduleDraft::from(args.schedule);
     let patch = SettingsPatch {
         name: args.name,
@@ -95,8 +96,13 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
             .hinted("`forgehold org edit --help` tells what can be changed");
         return Err(error.into());
     }
+    Ok((args.target, patch))
+}
+
+pub(crate) async fn run(args: Args, app: &App) -> Result {
+    let (target, patch) = patch(args)?;
     let session = app.open().await?;
-    let organization = args.target.find(&session).await?;
+    let organization = target.find(&session).await?;
     let organization = manage::edit(session.ports(), organization, &patch, &session.actor).await?;
     let overview = overview::of(session.ports(), organization).await?;
     app.output.one(&Organization::from(&overview))?;

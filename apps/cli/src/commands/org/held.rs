@@ -16,22 +16,22 @@ const SHOWN: usize = 100;
 
 /// Whether a person is still to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     Yes,
     No,
 }
 
 /// What a person can say about a held sync.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Decision {
-    pub(super) verdict: Verdict,
-    pub(super) question: &'static str,
+pub(crate) struct Decision {
+    pub(crate) verdict: Verdict,
+    pub(crate) question: &'static str,
     /// What is told to a script that did not confirm.
-    pub(super) consequence: &'static str,
+    pub(crate) consequence: &'static str,
 }
 
 /// Shows what a held sync is about and puts down what a person says.
-pub(super) async fn decide(
+pub(crate) async fn decide(
     session: &Session,
     organization: &Organization,
     decision: Decision,
@@ -41,14 +41,7 @@ pub(super) async fn decide(
     if session.output().format == Format::Table {
         session.output().show(&held);
     }
-    if ask == Ask::Yes {
-        if !prompt::is_possible() {
-            return Err(CliError::unconfirmed(decision.consequence, "repeat with --yes").into());
-        }
-        if prompt::yes(decision.question, "", Answer::No)? == Answer::No {
-            return Err(Failure::Canceled);
-        }
-    }
+    confirm(decision, ask)?;
     let ports = session.ports();
     // The one that was shown: a sync that took its place meanwhile would let other repositories vanish.
     review::decide_about(
@@ -60,6 +53,19 @@ pub(super) async fn decide(
     )
     .await?;
     Ok(held)
+}
+
+/// Asks a person, where they are to be asked.
+pub(crate) fn confirm(decision: Decision, ask: Ask) -> Result<()> {
+    if ask == Ask::Yes {
+        if !prompt::is_possible() {
+            return Err(CliError::unconfirmed(decision.consequence, "repeat with --yes").into());
+        }
+        if prompt::yes(decision.question, "", Answer::No)? == Answer::No {
+            return Err(Failure::Canceled);
+        }
+    }
+    Ok(())
 }
 
 async fn look(session: &Session, organization: &Organization) -> Result<(SyncId, HeldSync)> {

@@ -10,7 +10,7 @@ use crate::output::organization::Organization;
 pub(crate) struct Args {
     /// Show the removed ones too
     #[arg(long)]
-    all: bool,
+    pub(crate) all: bool,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

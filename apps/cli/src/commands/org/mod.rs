@@ -1,17 +1,17 @@
 //! `forgehold org`.
 
 mod add;
-mod approve;
+pub(crate) mod approve;
 mod attempts;
-mod edit;
+pub(crate) mod edit;
 mod flags;
 mod form;
-mod held;
+pub(crate) mod held;
 mod list;
 mod pause;
 mod reconnect;
-mod reject;
-mod remove;
+pub(crate) mod reject;
+pub(crate) mod remove;
 mod resume;
 mod rotate_token;
 mod show;
@@ -82,7 +82,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
 pub(crate) struct Target {
     /// The name of the organization, or its id
     #[arg(value_name = "NAME")]
-    organization: String,
+    pub(crate) organization: String,
 }
 
 impl Target {

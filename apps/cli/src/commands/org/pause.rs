@@ -11,7 +11,7 @@ use crate::output::organization::Organization;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -12,14 +12,14 @@ use crate::output::sync::Decided;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 
     /// Do not ask
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
-const REJECT: Decision = Decision {
+pub(crate) const REJECT: Decision = Decision {
     verdict: Verdict::Reject,
     question: "Are these repositories still there?",
     consequence: "rejecting keeps everything as it is, and the next sync looks again",
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
     let ask = if args.yes { Ask::No } else { Ask::Yes };
     let held = held::decide(&session, &organization, REJECT, ask).await?;
     app.output.one(&Decided {
-        decision: "rejected",
+        decision: "rejected".into(),
         held,
         syncs: Vec::new(),
     })?;

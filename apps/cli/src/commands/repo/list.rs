@@ -14,38 +14,48 @@ use crate::output::repository::Repository;
 pub(crate) struct Args {
     /// Show those of this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 
     /// Show those only whose path has this text in it, in any case
     #[arg(long, value_name = "TEXT")]
-    path: Option<String>,
+    pub(crate) path: Option<String>,
 
     /// Show those in this state of the license only: licensed, waiting or unlicensed
     #[arg(long, value_name = "STATE")]
-    license: Option<LicenseState>,
+    pub(crate) license: Option<LicenseState>,
 
     /// Show those in this state only: active, archived or `pending_deletion`
     #[arg(long, value_name = "STATE")]
-    lifecycle: Option<Lifecycle>,
+    pub(crate) lifecycle: Option<Lifecycle>,
 
     /// Show those of this visibility only: private, internal or public
     #[arg(long, value_name = "VISIBILITY")]
-    visibility: Option<Visibility>,
+    pub(crate) visibility: Option<Visibility>,
 
     /// Show what is there, what is gone, or both
     #[arg(long, value_enum, default_value_t)]
-    presence: Presence,
+    pub(crate) presence: Presence,
 
     #[command(flatten)]
-    paging: Paging,
+    pub(crate) paging: Paging,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Presence {
+pub(crate) enum Presence {
     #[default]
     Present,
     Gone,
     Any,
+}
+
+impl Presence {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Gone => "gone",
+            Self::Any => "any",
+        }
+    }
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -42,11 +42,11 @@ pub(crate) async fn run(command: Command, app: &App) -> Result {
 pub(crate) struct Target {
     /// The path at the host, or the host's id
     #[arg(value_name = "REPOSITORY")]
-    repository: String,
+    pub(crate) repository: String,
 
     /// Look in this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 }
 
 impl Target {

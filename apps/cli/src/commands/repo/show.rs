@@ -17,7 +17,7 @@ const TIMELINE: u32 = 100;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -13,11 +13,11 @@ use crate::prompt;
 pub(crate) struct Args {
     /// The name: letters, digits, `.`, `_` and `-`
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 
     /// The vault to put it into, instead of the one that new secrets go to
     #[arg(long, value_name = "VAULT")]
-    vault: Option<String>,
+    pub(crate) vault: Option<String>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -12,11 +12,11 @@ use crate::prompt::{self, Answer};
 pub(crate) struct Args {
     /// Which secret
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 
     /// Do not ask
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -11,7 +11,7 @@ use crate::output::secret::Secret;
 pub(crate) struct Args {
     /// Which secret
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

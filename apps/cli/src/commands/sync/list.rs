@@ -12,15 +12,15 @@ const NEWEST: u64 = 20;
 pub(crate) struct Args {
     /// Show those of this organization only
     #[arg(long, value_name = "NAME")]
-    organization: Option<String>,
+    pub(crate) organization: Option<String>,
 
     /// Show at most this many
     #[arg(long, value_name = "COUNT", default_value_t = NEWEST, value_parser = clap::value_parser!(u64).range(1..))]
-    limit: u64,
+    pub(crate) limit: u64,
 
     /// Go on where an earlier list ended: the `next` of its JSON
     #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

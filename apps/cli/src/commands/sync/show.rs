@@ -12,7 +12,7 @@ use crate::output::sync::SyncRun;
 pub(crate) struct Args {
     /// The id of the sync
     #[arg(value_name = "SYNC")]
-    sync: SyncId,
+    pub(crate) sync: SyncId,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -23,6 +23,7 @@
 //! The cases are functions too, so that a single one can run under a debugger.
 
 pub mod access;
+pub mod accounts;
 pub mod attempts;
 pub mod events;
 pub mod host;
@@ -341,6 +342,7 @@ mod tests {
     #[test]
     fn no_case_is_forgotten() {
         check(include_str!("access.rs"), &[]);
+        check(include_str!("accounts.rs"), &[]);
         check(include_str!("attempts.rs"), &[]);
         check(include_str!("events.rs"), &[]);
         check(include_str!("oauth.rs"), &[]);

@@ -1,5 +1,6 @@
 //! All stores in memory, with exactly the promises of the ports and no more.
 
+mod accounts;
 mod inventory;
 mod licenses;
 mod organizations;
@@ -61,6 +62,7 @@ struct State {
     pool_generation: u64,
     seats: Seats,
     policy: LicensePolicy,
+    accounts: accounts::AccountRows,
 }
 
 impl Default for State {
@@ -75,6 +77,7 @@ impl Default for State {
             pool_generation: 0,
             seats: Seats::Unlimited,
             policy: LicensePolicy::default(),
+            accounts: accounts::AccountRows::default(),
         }
     }
 }

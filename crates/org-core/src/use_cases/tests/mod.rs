@@ -1,5 +1,6 @@
 //! The use cases over the strictest fakes: what a person asks for, and what is there afterwards.
 
+mod accounts;
 mod connecting;
 mod expiring;
 mod following;

@@ -1,0 +1,82 @@
+//! The commands as a server does them: the same arguments, the same output.
+
+mod history;
+mod licenses;
+mod organizations;
+mod repositories;
+mod secrets;
+
+use super::paging::{self, Paging};
+use super::{Command, group, here};
+use crate::app::App;
+use crate::error::{CliError, Result};
+use crate::output::Output;
+use crate::remote::{Page, Remote};
+
+/// How many rows are read at a time; the server gives no more.
+pub(super) const PAGE: u32 = 500;
+
+pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result {
+    match command {
+        Command::Org(command) => organizations::run(command, app, remote).await,
+        Command::Repo(command) => repositories::run(command, app, remote).await,
+        Command::Group(group::Command::List(args)) => repositories::groups(args, app, remote).await,
+        Command::License(command) => licenses::run(command, app, remote).await,
+        Command::Secret(command) => secrets::run(command, app, remote).await,
+        Command::Sync(command) => history::syncs(command, app, remote).await,
+        Command::Events(args) => history::run(args, app, remote).await,
+        Command::Doctor(_) => Err(CliError::usage("this command does not go with --server")
+            .hinted("run it on the machine of the installation")
+            .into()),
+        // What looks at no installation is the same everywhere; the rest says that it does not go.
+        other @ (Command::Schedule(_)
+        | Command::Run(_)
+        | Command::Completions(_)
+        | Command::Man(_)) => here(other, app).await,
+    }
+}
+
+fn optional(name: &'static str, value: Option<String>) -> Option<(&'static str, String)> {
+    value.map(|value| (name, value))
+}
+
+/// Shows a list that the server answers whole.
+async fn whole<T>(
+    output: &Output,
+    remote: &Remote,
+    path: &[&str],
+    query: &[(&str, String)],
+) -> Result
+where
+    T: serde::de::DeserializeOwned + serde::Serialize + crate::output::Row,
+{
+    let page: Page<T> = remote.get(path, query).await?;
+    let mut list = output.list();
+    for item in page.items {
+        list.push(item);
+    }
+    list.finish(output, ("--after", None))
+}
+
+/// Shows a list page by page.
+async fn pages<T>(
+    app: &App,
+    remote: &Remote,
+    path: &[&str],
+    query: &[(&'static str, String)],
+    paging: &Paging,
+) -> Result
+where
+    T: serde::de::DeserializeOwned + serde::Serialize + crate::output::Row,
+{
+    let read = |after: Option<String>, limit: u32| {
+        let mut query = query.to_vec();
+        query.push(("limit", limit.to_string()));
+        query.extend(optional("after", after));
+        async move {
+            let page: Page<T> = remote.get(path, &query).await?;
+            Ok(page.into())
+        }
+    };
+    paging::stream_bodies(&app.output, paging, read).await
+}

@@ -1,0 +1,225 @@
+//! Organizations, and the jobs that a server does for them.
+
+use futures_util::future::{Either, select};
+use org_core::listing::PersonalNamespace;
+use org_core::organization::{AutoLicense, GroupProtection};
+use runtime::remote::Verb;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{PAGE, whole};
+use crate::app::{self, App};
+use crate::commands::org::held::{Ask, Decision};
+use crate::commands::{Command, here, org};
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::output::attempt::Attempt;
+use crate::output::organization::{Organization, Removal};
+use crate::output::sync::{Decided, HeldSync, SyncRun, Synced};
+use crate::remote::Remote;
+
+/// How long one request waits for the end of a job.
+const WAIT: &str = "50";
+
+pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Result {
+    match command {
+        org::Command::List(args) => {
+            let query = [("all", args.all.to_string())];
+            whole::<Organization>(&app.output, remote, &["organizations"], &query).await
+        }
+        org::Command::Show(args) => {
+            let name = args.target.organization;
+            let shown: Organization = remote.get(&["organizations", &name], &[]).await?;
+            app.output.one(&shown)?;
+            Ok(Exit::Ok)
+        }
+        org::Command::Edit(args) => {
+            let (target, patch) = org::edit::patch(args)?;
+            let schedule = patch.schedule.map(|schedule| {
+                json!({
+                    "every": schedule.every,
+                    "at": schedule.at,
+                    "cron": schedule.cron,
+                    "manual": schedule.manual,
+                    "zone": schedule.zone,
+                    "weekdays": schedule.weekdays,
+                })
+            });
+            let form = json!({
+                "name": patch.name,
+                "groups": patch.groups,
+                "personal": patch.personal.map(|personal| personal == PersonalNamespace::Included),
+                "protect_groups": patch.protect_groups.map(|on| on == GroupProtection::On),
+                "auto_license": patch.auto_license.map(|on| on == AutoLicense::On),
+                "schedule": schedule,
+                "device": patch.device,
+            });
+            let place = ["organizations", target.organization.as_str()];
+            let edited: Organization = remote.send(Verb::Patch, &place, &[], Some(form)).await?;
+            app.output.one(&edited)?;
+            Ok(Exit::Ok)
+        }
+        org::Command::Sync(args) => synchronize(&args.target.organization, app, remote).await,
+        org::Command::Pause(args) => changed(&args.target.organization, "pause", app, remote).await,
+        org::Command::Resume(args) => {
+            changed(&args.target.organization, "resume", app, remote).await
+        }
+        org::Command::Remove(args) => remove(args, app, remote).await,
+        org::Command::Approve(args) => {
+            let ask = if args.yes { Ask::No } else { Ask::Yes };
+            let wait = if args.no_sync { "0" } else { WAIT };
+            let decided = decide(
+                &args.target.organization,
+                org::approve::APPROVE,
+                ask,
+                ("approve", wait),
+                app,
+                remote,
+            );
+            let (held, job) = decided.await?;
+            let runs = match job {
+                Some(job) if !args.no_sync => ended(job, remote).await?,
+                _ => Vec::new(),
+            };
+            let exit = if args.no_sync {
+                Exit::Ok
+            } else {
+                exit_of(&runs)
+            };
+            app.output.one(&Decided {
+                decision: "approved".into(),
+                held,
+                syncs: runs,
+            })?;
+            Ok(exit)
+        }
+        org::Command::Reject(args) => {
+            let ask = if args.yes { Ask::No } else { Ask::Yes };
+            let decided = decide(
+                &args.target.organization,
+                org::reject::REJECT,
+                ask,
+                ("reject", "0"),
+                app,
+                remote,
+            );
+            let (held, _) = decided.await?;
+            app.output.one(&Decided {
+                decision: "rejected".into(),
+                held,
+                syncs: Vec::new(),
+            })?;
+            Ok(Exit::Ok)
+        }
+        org::Command::Attempts(args) => {
+            let query = [("limit", args.limit.min(PAGE).to_string())];
+            whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
+        }
+        command @ (org::Command::Add(_)
+        | org::Command::Reconnect(_)
+        | org::Command::RotateToken(_)) => here(Command::Org(command), app).await,
+    }
+}
+
+async fn changed(name: &str, verb: &str, app: &App, remote: &Remote) -> Result {
+    let path = ["organizations", name, verb];
+    let organization: Organization = remote.send(Verb::Post, &path, &[], None).await?;
+    app.output.one(&organization)?;
+    Ok(Exit::Ok)
+}
+
+async fn remove(args: org::remove::Args, app: &App, remote: &Remote) -> Result {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let target = args.target.organization;
+    let named: Named = remote.get(&["organizations", &target], &[]).await?;
+    let typed = org::remove::confirmed(&named.name, args.confirm)?;
+    let query = [("confirm", typed)];
+    let removal: Removal = remote
+        .send(Verb::Delete, &["organizations", &target], &query, None)
+        .await?;
+    app.output.one(&removal)?;
+    Ok(Exit::Ok)
+}
+
+/// A job of the server, as far as it is of use here.
+#[derive(Debug, Deserialize)]
+struct Job {
+    id: String,
+    state: String,
+    #[serde(default)]
+    syncs: Vec<SyncRun>,
+    problem: Option<Value>,
+}
+
+/// Waits for the end of a job: the syncs that ran.
+async fn ended(mut job: Job, remote: &Remote) -> Result<Vec<SyncRun>> {
+    let mut stop = app::stop()?;
+    while job.state == "running" {
+        let id = job.id.clone();
+        let query = [("wait", WAIT.to_owned())];
+        let path = ["jobs", id.as_str()];
+        let next = Box::pin(remote.get::<Job>(&path, &query));
+        let answered = match select(&mut stop, next).await {
+            Either::Left(_) => {
+                let error =
+                    CliError::new(Exit::Canceled, "no longer waited for; the server goes on");
+                return Err(error.into());
+            }
+            Either::Right((answered, _)) => answered?,
+        };
+        job = answered;
+    }
+    match job.problem {
+        Some(problem) => Err(remote.problem(&problem).into()),
+        None => Ok(job.syncs),
+    }
+}
+
+/// How a command ends after these runs; none at all means that the server was stopped while it waited.
+fn exit_of(runs: &[SyncRun]) -> Exit {
+    runs.last().map_or(Exit::Canceled, SyncRun::exit)
+}
+
+async fn synchronize(name: &str, app: &App, remote: &Remote) -> Result {
+    let query = [("wait", WAIT.to_owned())];
+    let path = ["organizations", name, "sync"];
+    let job: Job = remote.send(Verb::Post, &path, &query, None).await?;
+    let syncs = ended(job, remote).await?;
+    let exit = exit_of(&syncs);
+    app.output.one(&Synced { syncs })?;
+    if exit == Exit::SyncHeld {
+        app.output.note(format_args!(
+            "look at what is missing and decide: `forgehold org approve {name:?}` or `forgehold org reject {name:?}`"
+        ));
+    }
+    Ok(exit)
+}
+
+async fn decide(
+    name: &str,
+    decision: Decision,
+    ask: Ask,
+    (verb, wait): (&str, &str),
+    app: &App,
+    remote: &Remote,
+) -> Result<(HeldSync, Option<Job>)> {
+    #[derive(Deserialize)]
+    struct Answered {
+        held: HeldSync,
+        job: Option<Job>,
+    }
+    let held: HeldSync = remote.get(&["organizations", name, "held"], &[]).await?;
+    if app.output.format == Format::Table {
+        app.output.show(&held);
+    }
+    org::held::confirm(decision, ask)?;
+    let form = json!({"sync": held.sync.id()});
+    let query: &[(&str, String)] = &[("wait", wait.to_owned())];
+    let path = ["organizations", name, verb];
+    let answered: Answered = remote.send(Verb::Post, &path, query, Some(form)).await?;
+    Ok((answered.held, answered.job))
+}

@@ -1,0 +1,294 @@
+//! The same commands on the machine of the installation and over a server: the same output.
+
+use std::process::Command;
+
+use futures_util::FutureExt;
+use org_core::accounts::{SecretToken, Session};
+use org_core::use_cases::accounts::{self, Caller, Client, TokenDraft, Via};
+use org_core::use_cases::follow::Stop;
+use runtime::config::{Config, ConfigSources};
+use secrecy::{ExposeSecret, SecretString};
+use server::Server;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use crate::place::{Place, Ran};
+use crate::sim::{Sim, grown};
+
+/// A server on the data directory of a place, until it is dropped.
+struct Served {
+    url: String,
+    token: String,
+    _stop: oneshot::Sender<()>,
+    _runtime: Runtime,
+}
+
+impl Served {
+    fn start(place: &Place) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let mut sources = ConfigSources {
+            data_dir: Some(place.data()),
+            ..ConfigSources::default()
+        };
+        for (variable, value) in [
+            ("FORGEHOLD_HTTP__PROXY", "none"),
+            ("FORGEHOLD_SERVER__LISTEN", "127.0.0.1:0"),
+        ] {
+            sources.environment.insert(variable.into(), value.into());
+        }
+        let config = Config::load(&sources).expect("the configuration is good");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped: Stop = stopped.map(drop).boxed().shared();
+        let (url, token) = runtime.block_on(async {
+            let server = Server::open(&config, stopped).await.expect("it opens");
+            let url = format!("http://{}", server.address());
+            let token = token(&server).await;
+            tokio::spawn(server.serve());
+            (url, token)
+        });
+        Self {
+            url,
+            token,
+            _stop: stop,
+            _runtime: runtime,
+        }
+    }
+
+    /// The program, with the work left to the server.
+    fn command(&self, place: &Place, args: &[&str]) -> Command {
+        let mut command = place.command(args);
+        // The data directory is the server's alone here.
+        command
+            .env_remove("FORGEHOLD_DATA_DIR")
+            .env("FORGEHOLD_API_TOKEN", &self.token)
+            .args(["--server", &self.url]);
+        command
+    }
+
+    fn run(&self, place: &Place, args: &[&str]) -> Ran {
+        Ran::from(self.command(place, args).output().expect("it runs"))
+    }
+}
+
+/// An API token of the first administrator.
+async fn token(server: &Server) -> String {
+    let (ports, lifetimes) = (
+        server.state().accounts(),
+        server.state().session_lifetimes(),
+    );
+    let password = SecretString::from("correct horse battery staple");
+    let ada = accounts::set_up(ports, "ada", &password, &Client::default(), lifetimes)
+        .await
+        .expect("nobody was there");
+    let caller = Caller {
+        level: ada.user.role.level(),
+        via: Via::Session(Session {
+            digest: SecretToken::session(&[0; 32]).digest,
+            ..ada.session
+        }),
+        user: ada.user,
+    };
+    let draft = TokenDraft {
+        name: "tests".to_owned(),
+        scope: "admin".to_owned(),
+        expires_in_days: None,
+    };
+    let issued = accounts::issue_token(ports, &caller, &draft)
+        .await
+        .expect("allowed");
+    issued.secret.shown.expose_secret().to_owned()
+}
+
+#[track_caller]
+fn same(place: &Place, served: &Served, args: &str) {
+    let args: Vec<&str> = args.split(' ').collect();
+    for format in ["table", "json"] {
+        let args: Vec<&str> = args.iter().copied().chain(["-o", format]).collect();
+        let (here, there) = (place.run(&args), served.run(place, &args));
+        assert_eq!(here.stdout, there.stdout, "{args:?}: {}", there.stderr);
+        assert_eq!(
+            (here.code, &here.stderr),
+            (there.code, &there.stderr),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn the_same_commands_have_the_same_output() {
+    let (place, sim) = (Place::new(), Sim::company());
+    sim.connect(
+        &place,
+        &[
+            "--protect-groups",
+            "--license-existing",
+            "all",
+            "--sync-manual",
+        ],
+    )
+    .ok();
+    place
+        .run_with(&["secret", "add", "one"], "swordfish-value")
+        .ok();
+    let sync = place.json(&["sync", "list"])["items"][0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let served = Served::start(&place);
+    for args in [
+        "org list",
+        "org list --all",
+        "org show acme",
+        "org show nobody",
+        "org attempts",
+        "repo list",
+        "repo list --limit 2",
+        "repo list --organization acme --path API --license licensed",
+        "repo list --presence gone",
+        "repo list --after nonsense",
+        "repo show acme/api",
+        "repo why acme/api",
+        "repo why acme/old --organization acme",
+        "repo why nothing",
+        "group list",
+        "group list --limit 1",
+        "license status",
+        "license seats",
+        "license holders",
+        "license waiting --limit 3",
+        "license policy show",
+        "license policy test",
+        "secret list",
+        "secret show one",
+        "secret show two",
+        "sync list",
+        "events --limit 5",
+        "events --kind sync. --organization acme",
+        "events --repository acme/api",
+        "schedule preview --sync-at 06:00 --zone Europe/Warsaw --from 2027-01-01T00:00:00Z",
+    ] {
+        same(&place, &served, args);
+    }
+    same(&place, &served, &format!("sync show {sync}"));
+    // A second time, there is nothing to change: whoever does it says the same.
+    for args in [
+        "org edit acme --name acme",
+        "org edit acme --sync-every 1s",
+        "org remove acme --confirm wrong",
+        "org remove acme",
+        "org approve acme --yes",
+        "secret remove two --yes",
+        "repo assign acme/api",
+        "license seats unlimited",
+        "org resume acme",
+    ] {
+        same(&place, &served, args);
+    }
+}
+
+#[test]
+fn what_changes_something_is_done_by_the_server() {
+    let (place, sim) = (Place::new(), Sim::company());
+    sim.connect(&place, &["--sync-manual"]).ok();
+    let served = Served::start(&place);
+    let ok = |args: &str| {
+        let args: Vec<&str> = args.split(' ').collect();
+        served.run(&place, &args).ok()
+    };
+    assert!(ok("org sync acme").contains("complete"));
+    assert!(ok("org pause acme").contains("paused"));
+    assert!(ok("org resume acme").contains("connected"));
+    assert!(ok("org edit acme --name apex --protect-groups").contains("apex"));
+    assert_eq!(ok("repo assign acme/api"), "acme/api has a license now\n");
+    assert_eq!(
+        ok("repo release acme/api"),
+        "acme/api has no license any more; its seat is free\n"
+    );
+    ok("license seats 7");
+    let mut add = served.command(&place, &["secret", "add", "two"]);
+    let input = place.file("value", "swordfish-value");
+    add.stdin(std::fs::File::open(input).expect("it is there"));
+    Ran::from(add.output().expect("it runs")).ok();
+    ok("secret remove two --yes");
+    let events = ok("events --limit 50");
+    assert!(events.contains("ada (API token tests)"), "{events}");
+    assert!(ok("org remove apex --confirm apex").starts_with("removed apex"));
+}
+
+#[test]
+fn a_held_sync_is_decided_about_over_the_server() {
+    let sim = Sim::start(
+        gitlab_sim::GitlabSim::builder()
+            .world(grown(30))
+            .token(gitlab_sim::TokenSpec::user("alice")),
+    );
+    let place = Place::new();
+    sim.connect(&place, &["--sync-manual"]).ok();
+    let served = Served::start(&place);
+    sim.world().change(|world| {
+        world.delete_group("acme/many").expect("it is there");
+    });
+    let run = |args: &[&str]| served.run(&place, args);
+    assert_eq!(run(&["org", "sync", "acme"]).code, Some(11));
+    assert_eq!(run(&["org", "approve", "acme"]).code, Some(7));
+    let approved = run(&["org", "approve", "acme", "--yes", "-o", "json"]).json();
+    assert_eq!(approved["decision"], "approved");
+    assert_eq!(approved["syncs"][0]["counts"]["vanished"], 30);
+}
+
+#[test]
+fn who_is_not_let_in_is_told_what_to_do() {
+    let place = Place::new();
+    let served = Served::start(&place);
+    let check = |command: &mut Command, code: i32, expected: &str| {
+        let ran = Ran::from(command.output().expect("it runs"));
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(&served.token), "{}", ran.stderr);
+    };
+    let list = ["org", "list"];
+    check(
+        served
+            .command(&place, &list)
+            .env_remove("FORGEHOLD_API_TOKEN"),
+        2,
+        "--server needs an API token",
+    );
+    check(
+        served
+            .command(&place, &list)
+            .env("FORGEHOLD_API_TOKEN", "fgh_0000"),
+        5,
+        "the API token is unknown",
+    );
+    let file = place.file("token", &format!("{}\n", served.token));
+    served
+        .command(&place, &["org", "list", "--api-token-file", &file])
+        .env_remove("FORGEHOLD_API_TOKEN");
+    check(
+        &mut served.command(&place, &["doctor"]),
+        2,
+        "does not go with --server",
+    );
+    check(
+        &mut served.command(&place, &["run"]),
+        2,
+        "does not go with --server",
+    );
+    for (server, code, expected) in [
+        ("http://127.0.0.1:1", 6, "cannot be reached"),
+        ("http://forgehold.example.com", 2, "is not https"),
+        ("forgehold", 2, "is no address"),
+        ("https://ada:secret@x", 2, "which does not belong into it"),
+    ] {
+        let mut command = place.command(&["org", "list", "--server", server]);
+        command
+            .env_remove("FORGEHOLD_DATA_DIR")
+            .env("FORGEHOLD_API_TOKEN", &served.token);
+        check(&mut command, code, expected);
+    }
+}

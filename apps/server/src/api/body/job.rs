@@ -1,0 +1,93 @@
+//! Work that goes on when its request was answered.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::sync::SyncRun;
+use crate::api::problem::ProblemBody;
+
+/// A piece of work that a request began.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Job {
+    /// Its id.
+    pub id: String,
+    /// `connect`, `reconnect` or `sync`.
+    pub kind: String,
+    /// The name of the organization, as it was or shall be.
+    pub organization_name: String,
+    /// `running`, `done` or `failed`.
+    pub state: String,
+    /// When it was begun.
+    pub started_at: String,
+    /// The steps so far, the newest last.
+    pub steps: Vec<Step>,
+    /// How far the list was read.
+    pub listed: Option<Listed>,
+    /// With `connect` and `reconnect`, once they are done: the id of the organization.
+    pub organization: Option<String>,
+    /// The syncs that ran.
+    pub syncs: Vec<SyncRun>,
+    /// With `failed`: why.
+    pub problem: Option<ProblemBody>,
+}
+
+/// A step of a piece of work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Step {
+    /// What is done, such as `DNS` or `authenticate`.
+    pub name: String,
+    /// `begun`, `done` or `failed`.
+    pub state: String,
+    /// What came of it, in words.
+    pub detail: String,
+    /// How long it took, where it was measured.
+    pub milliseconds: Option<u64>,
+}
+
+/// How far a list was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Listed {
+    /// Repositories so far.
+    pub repositories: u64,
+    /// Groups so far.
+    pub groups: u64,
+}
+
+/// Whether a host can be reached, step by step.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Reachability {
+    /// The address that was tried.
+    pub host: String,
+    /// Whether every step went well.
+    pub reachable: bool,
+    /// The steps, in their order.
+    pub steps: Vec<Step>,
+}
+
+/// A machine that talks to hosts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Device {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `online` or `offline`.
+    pub state: String,
+    /// How many organizations it works for.
+    pub organizations: u64,
+}
+
+impl From<&org_core::ports::ProbeStep> for Step {
+    fn from(step: &org_core::ports::ProbeStep) -> Self {
+        let (state, detail) = match &step.result {
+            Ok(detail) => ("done", detail),
+            Err(detail) => ("failed", detail),
+        };
+        Self {
+            name: step.kind.as_str().to_owned(),
+            state: state.to_owned(),
+            detail: detail.clone(),
+            milliseconds: u64::try_from(step.took.as_millis()).ok(),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! What programs send. Fields that nobody knows are refused, so that a misspelt one is not silently ignored.
+
+use org_core::draft::{OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
+use org_core::host::PlainHttp;
+use org_core::listing::PersonalNamespace;
+use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
+use org_core::use_cases::manage::SettingsPatch;
+use org_core::use_cases::reconnect::{BlindReconnect, ReconnectDraft};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::hidden::Hidden;
+use crate::api::problem::Problem;
+
+/// Where an access token comes from: a secret of the password manager, or the token itself.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenForm {
+    /// The name of a secret.
+    pub secret: Option<String>,
+    /// The token itself; it is kept only once the host has accepted it.
+    pub value: Option<Hidden>,
+}
+
+impl TokenForm {
+    fn draft(self) -> Result<TokenDraft, Problem> {
+        match (self.secret, self.value) {
+            (Some(_), Some(_)) => {
+                let message = "give the name of a secret or the token itself, not both";
+                Err(Problem::invalid("token", message))
+            }
+            (Some(name), None) => Ok(TokenDraft::Secret(name)),
+            (None, Some(Hidden(value))) => Ok(TokenDraft::Value(value)),
+            (None, None) => Ok(TokenDraft::Missing),
+        }
+    }
+}
+
+/// When to synchronize: one of `every`, `at`, `cron` and `manual`.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleForm {
+    /// The interval, such as `6h`.
+    pub every: Option<String>,
+    /// The times of day, such as `06:00,18:00`.
+    pub at: Option<String>,
+    /// The five fields of a cron expression.
+    pub cron: Option<String>,
+    /// Only when somebody asks.
+    #[serde(default)]
+    pub manual: bool,
+    /// The time zone of times and cron, such as `Europe/Warsaw`.
+    pub zone: Option<String>,
+    /// The days of the week for times, such as `mon-fri`.
+    pub weekdays: Option<String>,
+}
+
+impl From<ScheduleForm> for ScheduleDraft {
+    fn from(form: ScheduleForm) -> Self {
+        Self {
+            every: form.every,
+            at: form.at,
+            cron: form.cron,
+            manual: form.manual,
+            zone: form.zone,
+            weekdays: form.weekdays,
+        }
+    }
+}
+
+/// An organization to connect.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectForm {
+    /// The name; without one it is made from the groups or the login.
+    pub name: Option<String>,
+    /// The kind of host: `gitlab`.
+    pub service: Option<String>,
+    /// The address of the host; `https://gitlab.com` without one.
+    pub host: Option<String>,
+    /// Whether plain http to another machine is allowed.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+    /// The login that the token belongs to.
+    #[serde(default)]
+    pub login: String,
+    /// The access token.
+    #[serde(default)]
+    pub token: TokenForm,
+    /// The paths of the chosen groups; none means all groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether the personal namespace is covered; without a word it is for all groups and not for chosen ones.
+    pub personal: Option<bool>,
+    /// Whether groups are inventory of their own.
+    #[serde(default)]
+    pub protect_groups: bool,
+    /// Whether new repositories get a license by themselves.
+    #[serde(default)]
+    pub auto_license: bool,
+    /// What the repositories get that are there: `none`, `all` or `matching`.
+    pub license_existing: Option<String>,
+    /// When to synchronize.
+    #[serde(default)]
+    pub schedule: ScheduleForm,
+    /// The default device: `embedded`.
+    pub device: Option<String>,
+}
+
+const fn personal(covered: bool) -> PersonalNamespace {
+    if covered {
+        PersonalNamespace::Included
+    } else {
+        PersonalNamespace::Excluded
+    }
+}
+
+const fn protection(on: bool) -> GroupProtection {
+    if on {
+        GroupProtection::On
+    } else {
+        GroupProtection::Off
+    }
+}
+
+const fn auto(on: bool) -> AutoLicense {
+    if on {
+        AutoLicense::On
+    } else {
+        AutoLicense::Off
+    }
+}
+
+impl ConnectForm {
+    /// The form of the domain, which finds every other mistake at once.
+    pub fn draft(self) -> Result<OrganizationDraft, Problem> {
+        let usual = OrganizationDraft::default();
+        let existing = match self.license_existing.as_deref() {
+            None => ExistingRepositories::None,
+            Some(word) => word
+                .parse()
+                .map_err(|error| Problem::invalid("license_existing", format!("{error}")))?,
+        };
+        Ok(OrganizationDraft {
+            id: None,
+            name: self.name,
+            service: self.service.unwrap_or(usual.service),
+            host: self.host.unwrap_or(usual.host),
+            plain_http: if self.allow_plain_http {
+                PlainHttp::Allowed
+            } else {
+                PlainHttp::LoopbackOnly
+            },
+            method: org_core::draft::Method::AccessToken,
+            access: org_core::oauth::Access::Read,
+            login: self.login,
+            token: self.token.draft()?,
+            settings: SettingsDraft {
+                groups: self.groups,
+                personal: self.personal.map(personal),
+                protect_groups: protection(self.protect_groups),
+                auto_license: auto(self.auto_license),
+                license_existing: existing,
+                schedule: self.schedule.into(),
+                device: self.device,
+            },
+        })
+    }
+}
+
+/// What shall change of an organization; what is left out stays as it is.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditForm {
+    /// The name.
+    pub name: Option<String>,
+    /// The paths of the chosen groups; an empty list means all groups.
+    pub groups: Option<Vec<String>>,
+    /// Whether the personal namespace is covered.
+    pub personal: Option<bool>,
+    /// Whether groups are inventory of their own.
+    pub protect_groups: Option<bool>,
+    /// Whether new repositories get a license by themselves.
+    pub auto_license: Option<bool>,
+    /// When to synchronize.
+    pub schedule: Option<ScheduleForm>,
+    /// The default device: `embedded`.
+    pub device: Option<String>,
+}
+
+impl From<EditForm> for SettingsPatch {
+    fn from(form: EditForm) -> Self {
+        Self {
+            name: form.name,
+            groups: form.groups,
+            personal: form.personal.map(personal),
+            protect_groups: form.protect_groups.map(protection),
+            auto_license: form.auto_license.map(auto),
+            schedule: form.schedule.map(Into::into),
+            device: form.device,
+        }
+    }
+}
+
+/// Another credential for an organization.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReconnectForm {
+    /// The login that the token belongs to; without one it is the present one.
+    pub login: Option<String>,
+    /// The access token.
+    pub token: TokenForm,
+    /// Whether the new account may see nothing of what is known.
+    #[serde(default)]
+    pub confirm_blind: bool,
+}
+
+impl ReconnectForm {
+    /// The form of the domain.
+    pub fn draft(self) -> Result<ReconnectDraft, Problem> {
+        Ok(ReconnectDraft {
+            login: self.login,
+            token: self.token.draft()?,
+            blind: if self.confirm_blind {
+                BlindReconnect::Confirmed
+            } else {
+                BlindReconnect::Refused
+            },
+        })
+    }
+}
+
+/// What a person says about a held sync.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionForm {
+    /// The id of the sync that they looked at.
+    pub sync: String,
+}
+
+/// A host to reach.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeForm {
+    /// The address of the host.
+    pub host: String,
+    /// Whether plain http to another machine is allowed.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+}
+
+/// How many seats there shall be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeatsForm {
+    /// The number; null means unlimited.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required)]
+    pub seats: Option<u32>,
+}
+
+/// Rules that decide which repositories get a license by themselves.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyForm {
+    /// The rules in their order; the last one is `include all` or `exclude all`.
+    pub rules: Vec<String>,
+}
+
+/// A new secret.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretForm {
+    /// Its name.
+    pub name: String,
+    /// Its value; it never comes out again.
+    pub value: Hidden,
+}
+
+/// Another value for a secret.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateForm {
+    /// The value; it never comes out again.
+    pub value: Hidden,
+}
+
+/// A new person.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserForm {
+    /// The name to sign in with.
+    pub name: String,
+    /// The first password.
+    pub password: Hidden,
+    /// `viewer`, `operator` or `administrator`.
+    pub role: String,
+}
+
+/// What shall change of a person; exactly one of these.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserChangeForm {
+    /// `viewer`, `operator` or `administrator`; their sessions end.
+    pub role: Option<String>,
+    /// Whether the account is closed; if so their sessions end.
+    pub disabled: Option<bool>,
+    /// Another password; their sessions end.
+    pub password: Option<Hidden>,
+}
+
+/// A new API token of one's own.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiTokenForm {
+    /// What it is called.
+    pub name: String,
+    /// `read`, `write` or `admin`: the most that it allows, and no more than its owner may do.
+    pub scope: String,
+    /// In how many days it stops working; null means never.
+    #[schema(minimum = 1, maximum = 3660)]
+    pub expires_in_days: Option<u32>,
+}

@@ -1,0 +1,145 @@
+//! What a request says, parsed; what cannot be parsed is a problem with words, never a bare text of the framework.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// The JSON of a body.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// The parts of a path.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+/// What stands behind the question mark.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+fn malformed(what: &str, why: &dyn std::fmt::Display) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed",
+        format!("{what} cannot be read: {why}"),
+    )
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                let message = "the body is not said to be JSON";
+                let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message);
+                Err(problem.hinted("send the header `Content-Type: application/json`"))
+            }
+            // What serde says names the field and the place, and never repeats a value that is a text.
+            Err(JsonRejection::JsonDataError(error)) => {
+                Err(malformed("the body", &innermost(&error)))
+            }
+            Err(error) => Err(malformed("the body", &innermost(&error))),
+        }
+    }
+}
+
+/// The innermost reason: the ones around it only say that there is one.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found: Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        match found {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(error) => Err(malformed("the path", &innermost(&error))),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let found: Result<axum::extract::Query<T>, QueryRejection> =
+            axum::extract::Query::from_request_parts(parts, state).await;
+        match found {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(error) => Err(malformed("the query", &innermost(&error))),
+        }
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// Go on where an earlier page ended: its `next`.
+    pub(crate) after: Option<String>,
+    /// The most that is answered.
+    #[param(minimum = 1, maximum = 500, default = 100)]
+    pub(crate) limit: Option<u32>,
+}
+
+/// How many rows a page has when nobody says, and at most.
+const USUAL: u32 = 100;
+const MOST: u32 = 500;
+
+impl Paging {
+    /// The most that is answered.
+    pub(crate) fn limit(&self) -> Result<u32, Problem> {
+        limit(self.limit)
+    }
+
+    /// Where to go on.
+    pub(crate) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+}
+
+/// A number of rows that somebody asked for.
+pub(crate) fn limit(wanted: Option<u32>) -> Result<u32, Problem> {
+    match wanted.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit),
+        other => Err(Problem::invalid(
+            "limit",
+            format!("{other} is not from 1 to {MOST}"),
+        )),
+    }
+}
+
+/// Parses a word of the query.
+pub(crate) fn word<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| {
+        text.parse()
+            .map_err(|error: T::Err| Problem::invalid(field, error.to_string()))
+    })
+    .transpose()
+}
+
+/// A cursor that no list gave is a wrong value, and not a thing that is absent.
+pub(crate) fn cursor_refused(error: org_core::ports::StoreError, after: Option<&str>) -> Problem {
+    match error {
+        org_core::ports::StoreError::NotFound { .. } if after.is_some() => {
+            Problem::invalid("after", "it is not the `next` of such a list")
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,557 @@
+//! Organizations: connecting, looking, changing, removing.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use org_core::ids::SyncId;
+use org_core::license::pool::SeatKey;
+use org_core::organization::Organization as CoreOrganization;
+use org_core::sync::run::Trigger;
+use org_core::use_cases::overview::{self, Which};
+use org_core::use_cases::review::{self, Verdict};
+use org_core::use_cases::{NoProgress, connect, lookup, manage, reconnect};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::Page;
+use super::body::check::{Check, Coverage};
+use super::body::job::Job;
+use super::body::organization::{Organization, Permission, Removal, permissions};
+use super::body::request::{ConnectForm, DecisionForm, EditForm, ReconnectForm};
+use super::body::schedule::Preview;
+use super::body::sync::{HeldSync, SyncRun, Vanishing};
+use super::etag::{checked, guarded, not_modified, tagged};
+use super::extract::{Json, Path, Query};
+use super::problem::Problem;
+use crate::auth::{Manager, Reader, Writer};
+use crate::jobs::{Job as RunningJob, Kind, Outcome};
+use crate::state::AppState;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(try_out))
+        .routes(routes!(show, edit, remove))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+        .routes(routes!(reconnected))
+        .routes(routes!(sync))
+        .routes(routes!(held))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(permission_table))
+        .routes(routes!(preview))
+}
+
+/// The organization of that name, or with that id.
+pub(crate) async fn find(state: &AppState, name: &str) -> Result<CoreOrganization, Problem> {
+    Ok(lookup::organization(state.ports(), name).await?)
+}
+
+/// How long an answer may wait for work to end.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Waiting {
+    /// How many seconds to wait for the end; if it does not come by then, the answer is 202 with the job.
+    #[param(minimum = 0, maximum = 60, default = 30)]
+    pub(crate) wait: Option<u8>,
+}
+
+/// How long one waits when nobody says, and at most.
+const USUAL_WAIT: u8 = 30;
+const LONGEST_WAIT: u8 = 60;
+
+impl Waiting {
+    pub(crate) fn duration(self) -> Result<Duration, Problem> {
+        match self.wait.unwrap_or(USUAL_WAIT) {
+            seconds @ 0..=LONGEST_WAIT => Ok(Duration::from_secs(seconds.into())),
+            _ => Err(Problem::invalid(
+                "wait",
+                format!("it is not from 0 to {LONGEST_WAIT}"),
+            )),
+        }
+    }
+}
+
+/// The answer to whoever does not wait longer: the job, and where to look.
+pub(crate) fn accepted(job: &RunningJob) -> Response {
+    let location =
+        HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("a UUID is plain");
+    let body = axum::Json(job.body());
+    (StatusCode::ACCEPTED, [(LOCATION, location)], body).into_response()
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Whether the removed ones are answered too.
+    #[serde(default)]
+    #[param(required = false)]
+    all: bool,
+}
+
+/// List the organizations, in the order of their connecting
+#[utoipa::path(get, path = "/organizations", tag = "organizations", params(ListQuery),
+    responses((status = 200, body = Page<Organization>)))]
+async fn list(
+    _: Reader,
+    State(state): State<AppState>,
+    Query(query): Query<ListQuery>,
+) -> Result<axum::Json<Page<Organization>>, Problem> {
+    let which = if query.all {
+        Which::All
+    } else {
+        Which::Present
+    };
+    let overviews = overview::all(state.ports(), which).await?;
+    Ok(axum::Json(Page::whole(
+        overviews.iter().map(Organization::from).collect(),
+    )))
+}
+
+/// Connect an organization with an access token
+///
+/// Its first sync starts at once. Every mistake of the form is told, each at its field, before anything goes on the network.
+#[utoipa::path(post, path = "/organizations", tag = "organizations", params(Waiting), request_body = ConnectForm,
+    responses((status = 201, body = Organization, headers(("ETag" = String), ("Location" = String))), (status = 202, body = Job)))]
+async fn add(
+    caller: Manager,
+    State(state): State<AppState>,
+    Query(waiting): Query<Waiting>,
+    Json(form): Json<ConnectForm>,
+) -> Result<Response, Problem> {
+    let wait = waiting.duration()?;
+    let draft = form.draft()?;
+    let valid = draft
+        .validate()
+        .map_err(|errors| org_core::use_cases::UseCaseError::Invalid { errors })?;
+    let name = valid
+        .name
+        .as_ref()
+        .map_or_else(|| valid.host.to_string(), ToString::to_string);
+    let about = (Kind::Connect, name);
+    let (actor, owner) = (caller.actor(), caller.0.user.id);
+    let (shared, starter) = (state.clone(), state.clone());
+    let job = state
+        .jobs()
+        .begin(&starter, about, owner, |job| async move {
+            match connect::connect(shared.ports(), &draft, &actor, &*job).await {
+                Ok(organization) => {
+                    let id = organization.id;
+                    first_sync(&shared, organization, Trigger::Connect, owner).await;
+                    Outcome::Stands(id)
+                }
+                Err(error) => Outcome::Failed(error.into()),
+            }
+        });
+    let job = job.await?;
+    stands(&state, &job, wait, StatusCode::CREATED).await
+}
+
+/// The sync that is due now begins. If there is no room for it, the scheduler does it.
+async fn first_sync(
+    state: &AppState,
+    organization: CoreOrganization,
+    trigger: Trigger,
+    owner: org_core::ids::UserId,
+) {
+    let begun = state
+        .jobs()
+        .synchronize(state, organization, trigger, owner)
+        .await;
+    if let Err(problem) = begun {
+        tracing::warn!(problem = %problem.body.detail, "the first sync is left to the scheduler");
+    }
+}
+
+async fn stands(
+    state: &AppState,
+    job: &RunningJob,
+    wait: Duration,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    match job.wait(wait).await {
+        Some(Outcome::Failed(problem)) => Err(problem),
+        None | Some(Outcome::Synced(_)) => Ok(accepted(job)),
+        Some(Outcome::Stands(id)) => {
+            let organization = find(state, &id.to_string()).await?;
+            let mut response = tagged(state.ports(), organization, status).await?;
+            if status == StatusCode::CREATED {
+                let location = HeaderValue::from_str(&format!("/api/v1/organizations/{id}"))
+                    .expect("a UUID is plain");
+                response.headers_mut().insert(LOCATION, location);
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// How many runs a person sees before saving.
+const PREVIEWED_RUNS: usize = 5;
+
+/// Try everything short of connecting: reach the host, authenticate, look at what would be covered
+#[utoipa::path(post, path = "/organizations/check", tag = "organizations", request_body = ConnectForm,
+    responses((status = 200, body = Check)))]
+async fn try_out(
+    _: Manager,
+    State(state): State<AppState>,
+    Json(form): Json<ConnectForm>,
+) -> Result<axum::Json<Check>, Problem> {
+    let checked = connect::check(state.ports(), &form.draft()?, &NoProgress).await?;
+    let coverage = Coverage::from(&checked.coverage);
+    let now = state.ports().clock.now();
+    Ok(axum::Json(Check::new(
+        &checked.draft,
+        &checked.identity,
+        Some(coverage),
+        now,
+    )))
+}
+
+/// Show an organization
+#[utoipa::path(get, path = "/organizations/{organization}", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = Organization, headers(("ETag" = String))), (status = 304, description = "`If-None-Match` names its version")))]
+async fn show(
+    _: Reader,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    if let Some(answer) = not_modified(&headers, &organization) {
+        return Ok(answer);
+    }
+    tagged(state.ports(), organization, StatusCode::OK).await
+}
+
+/// Change the settings of an organization
+///
+/// With the header `If-Match` only if it is still of that version.
+#[utoipa::path(patch, path = "/organizations/{organization}", tag = "organizations", request_body = EditForm,
+    params(("organization" = String, Path, description = "its name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
+async fn edit(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    Json(form): Json<EditForm>,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    let (ports, expecting) = guarded(state.ports(), &headers, &organization)?;
+    let edited = manage::edit(&ports, organization, &form.into(), &caller.actor()).await;
+    tagged(
+        state.ports(),
+        checked(edited, expecting.as_ref())?,
+        StatusCode::OK,
+    )
+    .await
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Confirmation {
+    /// The name of the organization, to confirm.
+    confirm: String,
+}
+
+/// Remove an organization: its licenses are free, the secrets that were made for it are deleted, the history stays
+#[utoipa::path(delete, path = "/organizations/{organization}", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen"), Confirmation),
+    responses((status = 200, body = Removal)))]
+async fn remove(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(confirmation): Query<Confirmation>,
+    headers: HeaderMap,
+) -> Result<axum::Json<Removal>, Problem> {
+    let organization = find(&state, &name).await?;
+    let (ports, expecting) = guarded(state.ports(), &headers, &organization)?;
+    let removed =
+        manage::remove(&ports, organization, &confirmation.confirm, &caller.actor()).await;
+    let removal = checked(removed, expecting.as_ref())?;
+    Ok(axum::Json(Removal::from(&removal)))
+}
+
+/// Stop following an organization; its licenses stay
+#[utoipa::path(post, path = "/organizations/{organization}/pause", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
+async fn pause(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    let (ports, expecting) = guarded(state.ports(), &headers, &organization)?;
+    let paused = manage::pause(&ports, organization, &caller.actor()).await;
+    tagged(
+        state.ports(),
+        checked(paused, expecting.as_ref())?,
+        StatusCode::OK,
+    )
+    .await
+}
+
+/// Follow a paused organization again
+#[utoipa::path(post, path = "/organizations/{organization}/resume", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
+async fn resume(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    let (ports, expecting) = guarded(state.ports(), &headers, &organization)?;
+    let resumed = manage::resume(&ports, organization, &caller.actor()).await;
+    tagged(
+        state.ports(),
+        checked(resumed, expecting.as_ref())?,
+        StatusCode::OK,
+    )
+    .await
+}
+
+/// Give an organization another credential; identity, inventory, history and licenses stay
+#[utoipa::path(post, path = "/organizations/{organization}/reconnect", tag = "organizations", request_body = ReconnectForm,
+    params(("organization" = String, Path, description = "its name or id"), Waiting),
+    responses((status = 200, body = Organization, headers(("ETag" = String))), (status = 202, body = Job)))]
+async fn reconnected(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(waiting): Query<Waiting>,
+    Json(form): Json<ReconnectForm>,
+) -> Result<Response, Problem> {
+    let (wait, draft) = (waiting.duration()?, form.draft()?);
+    let organization = find(&state, &name).await?;
+    let about = (Kind::Reconnect, organization.name.to_string());
+    let (actor, owner) = (caller.actor(), caller.0.user.id);
+    let (shared, starter) = (state.clone(), state.clone());
+    let job = state
+        .jobs()
+        .begin(&starter, about, owner, |job| async move {
+            match reconnect::reconnect(shared.ports(), organization, &draft, &actor, &*job).await {
+                Ok(organization) => {
+                    let id = organization.id;
+                    first_sync(&shared, organization, Trigger::Reconnect, owner).await;
+                    Outcome::Stands(id)
+                }
+                Err(error) => Outcome::Failed(error.into()),
+            }
+        });
+    let job = job.await?;
+    stands(&state, &job, wait, StatusCode::OK).await
+}
+
+/// Synchronize an organization now
+#[utoipa::path(post, path = "/organizations/{organization}/sync", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), Waiting),
+    responses((status = 200, body = Job, description = "it has ended"), (status = 202, body = Job, description = "it is under way")))]
+async fn sync(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(waiting): Query<Waiting>,
+) -> Result<Response, Problem> {
+    let wait = waiting.duration()?;
+    let organization = find(&state, &name).await?;
+    let owner = caller.0.user.id;
+    let job = state
+        .jobs()
+        .synchronize(&state, organization, Trigger::Manual, owner)
+        .await?;
+    synced(&job, wait).await
+}
+
+async fn synced(job: &RunningJob, wait: Duration) -> Result<Response, Problem> {
+    match job.wait(wait).await {
+        None => Ok(accepted(job)),
+        Some(Outcome::Failed(problem)) => Err(problem),
+        Some(_) => Ok(axum::Json(job.body()).into_response()),
+    }
+}
+
+/// How many repositories are shown by their paths.
+const SHOWN: usize = 100;
+
+/// Show the held sync that waits for a decision, and what it would let vanish
+#[utoipa::path(get, path = "/organizations/{organization}/held", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = HeldSync)))]
+async fn held(
+    _: Reader,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<HeldSync>, Problem> {
+    let organization = find(&state, &name).await?;
+    Ok(axum::Json(look(&state, &organization).await?))
+}
+
+async fn look(state: &AppState, organization: &CoreOrganization) -> Result<HeldSync, Problem> {
+    let (run, ids) = review::held(state.ports(), organization).await?;
+    let mut vanishing = Vec::new();
+    for &repository in ids.iter().take(SHOWN) {
+        let key = SeatKey {
+            organization: organization.id,
+            repository,
+        };
+        if let Some(row) = state.ports().inventory.repository(key).await? {
+            vanishing.push(Vanishing {
+                id: repository.get(),
+                path: row.known.repository.full_path.to_string(),
+                license: row.known.license.state.to_string(),
+            });
+        }
+    }
+    Ok(HeldSync {
+        sync: SyncRun::new(&run, organization.name.as_str()),
+        vanishing,
+        total: ids.len() as u64,
+    })
+}
+
+/// What was decided about a held sync.
+#[derive(Debug, Serialize, ToSchema)]
+struct Decided {
+    /// `approved` or `rejected`.
+    decision: String,
+    /// The held sync as it was.
+    held: HeldSync,
+    /// The sync that lets them vanish, or not; null after a rejection.
+    job: Option<Job>,
+}
+
+/// Approve a held sync: the repositories that are missing are really gone. The sync that lets them vanish starts at once
+#[utoipa::path(post, path = "/organizations/{organization}/approve", tag = "organizations", request_body = DecisionForm,
+    params(("organization" = String, Path, description = "its name or id"), Waiting),
+    responses((status = 200, body = Decided)))]
+async fn approve(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(waiting): Query<Waiting>,
+    Json(form): Json<DecisionForm>,
+) -> Result<axum::Json<Decided>, Problem> {
+    let wait = waiting.duration()?;
+    let organization = find(&state, &name).await?;
+    let held = decide(&state, &organization, &form, Verdict::Approve, &caller).await?;
+    let owner = caller.0.user.id;
+    let job = state
+        .jobs()
+        .synchronize(&state, organization, Trigger::Approval, owner)
+        .await?;
+    job.wait(wait).await;
+    Ok(axum::Json(Decided {
+        decision: "approved".to_owned(),
+        held,
+        job: Some(job.body()),
+    }))
+}
+
+/// Reject a held sync: everything stays as it is, and the next sync looks again
+#[utoipa::path(post, path = "/organizations/{organization}/reject", tag = "organizations", request_body = DecisionForm,
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = Decided)))]
+async fn reject(
+    caller: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(form): Json<DecisionForm>,
+) -> Result<axum::Json<Decided>, Problem> {
+    let organization = find(&state, &name).await?;
+    let held = decide(&state, &organization, &form, Verdict::Reject, &caller).await?;
+    Ok(axum::Json(Decided {
+        decision: "rejected".to_owned(),
+        held,
+        job: None,
+    }))
+}
+
+async fn decide(
+    state: &AppState,
+    organization: &CoreOrganization,
+    form: &DecisionForm,
+    verdict: Verdict,
+    caller: &Writer,
+) -> Result<HeldSync, Problem> {
+    let sync: SyncId = form
+        .sync
+        .parse()
+        .map_err(|error| Problem::invalid("sync", format!("{error}")))?;
+    let held = look(state, organization).await?;
+    review::decide_about(
+        state.ports(),
+        organization.clone(),
+        sync,
+        verdict,
+        &caller.actor(),
+    )
+    .await?;
+    Ok(held)
+}
+
+/// Show what the credential of an organization allows
+#[utoipa::path(get, path = "/organizations/{organization}/permissions", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = Page<Permission>)))]
+async fn permission_table(
+    _: Reader,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+) -> Result<axum::Json<Page<Permission>>, Problem> {
+    let organization = find(&state, &name).await?;
+    Ok(axum::Json(Page::whole(permissions(
+        &organization.capabilities,
+    ))))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Runs {
+    /// How many runs to show.
+    #[param(minimum = 1, maximum = 100, default = 5)]
+    count: Option<u8>,
+}
+
+impl Runs {
+    pub(crate) fn count(&self) -> Result<usize, Problem> {
+        match self.count {
+            None => Ok(PREVIEWED_RUNS),
+            Some(count @ 1..=100) => Ok(count.into()),
+            Some(_) => Err(Problem::invalid("count", "it is not from 1 to 100")),
+        }
+    }
+}
+
+/// Show the next runs of an organization's schedule
+#[utoipa::path(get, path = "/organizations/{organization}/schedule", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), Runs),
+    responses((status = 200, body = Preview)))]
+async fn preview(
+    _: Reader,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(runs): Query<Runs>,
+) -> Result<axum::Json<Preview>, Problem> {
+    let count = runs.count()?;
+    let organization = find(&state, &name).await?;
+    let now = state.ports().clock.now();
+    let schedule = &organization.settings.schedule;
+    Ok(axum::Json(Preview::new(
+        schedule,
+        Some(organization.id),
+        now,
+        count,
+    )))
+}

@@ -1,0 +1,97 @@
+//! Coming in and going out in a browser. A page shows the form; this does what the form says.
+
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use metrics::Label;
+use org_core::use_cases::accounts::{self, AccountError, Caller, SignedIn};
+use secrecy::SecretString;
+
+use super::cookie::Cookie;
+use super::redirect::local_path;
+use super::setup::CodeAnswer;
+use crate::api::problem::Problem;
+use crate::http::client::Client;
+use crate::state::AppState;
+
+/// Signs somebody in with a name and a password. On success the answer of [`entered`] is what the page sends.
+pub async fn sign_in(
+    state: &AppState,
+    client: &Client,
+    name: &str,
+    password: &SecretString,
+) -> Result<SignedIn, AccountError> {
+    let signed_in = accounts::sign_in(
+        state.accounts(),
+        state.throttle(),
+        name,
+        password,
+        &client.for_history(),
+        state.session_lifetimes(),
+    )
+    .await;
+    let outcome = match &signed_in {
+        Ok(_) => "in",
+        Err(AccountError::WrongPassword) => "refused",
+        Err(AccountError::TooManyAttempts { .. }) => "slowed",
+        Err(_) => "failed",
+    };
+    let label = vec![Label::new("outcome", outcome)];
+    state.metrics().count("forgehold_sign_ins_total", label, 1);
+    signed_in
+}
+
+/// Makes the first administrator, with the code that the server printed. On success the answer of [`entered`] is what the page sends.
+pub async fn set_up(
+    state: &AppState,
+    client: &Client,
+    code: &SecretString,
+    name: &str,
+    password: &SecretString,
+) -> Result<SignedIn, Problem> {
+    match state.setup().check(code) {
+        CodeAnswer::Right => {}
+        CodeAnswer::Wrong => {
+            return Err(Problem::invalid(
+                "code",
+                "this is not the code that the server printed at its start",
+            ));
+        }
+        CodeAnswer::Closed => return Err(AccountError::SetUpAlready.into()),
+    }
+    let signed_in = accounts::set_up(
+        state.accounts(),
+        name,
+        password,
+        &client.for_history(),
+        state.session_lifetimes(),
+    )
+    .await?;
+    state.setup().close();
+    Ok(signed_in)
+}
+
+/// Sends whoever has just signed in on, with the cookie of the new session. The cookie of before goes, so that nobody goes on with what they gave to
+/// this browser.
+pub fn entered(state: &AppState, signed_in: &SignedIn, next: Option<&str>) -> Response {
+    let cookie = Cookie::Session.set(state.place(), &signed_in.token.shown);
+    let visitor = Cookie::Visitor.clear(state.place());
+    let mut response = to(local_path(next));
+    response.headers_mut().append(SET_COOKIE, cookie);
+    response.headers_mut().append(SET_COOKIE, visitor);
+    response
+}
+
+/// Ends the session and sends to the page where one signs in.
+pub async fn leave(state: &AppState, caller: &Caller) -> Result<Response, AccountError> {
+    accounts::sign_out(state.accounts(), caller).await?;
+    let mut response = to(super::extract::SIGN_IN);
+    let cookie = Cookie::Session.clear(state.place());
+    response.headers_mut().append(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+fn to(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}

@@ -1,0 +1,250 @@
+//! The dashboard: how much is covered, what needs action, and what happened lately.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use org_core::license::pool::Seats;
+use org_core::organization::Status;
+use org_core::ports::EventFilter;
+use org_core::sync::run::{RunOutcome, SyncRun};
+use org_core::use_cases::licenses;
+use org_core::use_cases::overview::{self, Overview, Which};
+
+use super::frame::{Frame, Noticed, Section, render};
+use super::history::{EventView, Names};
+use super::organizations::next_step;
+use super::urls;
+use super::view::{Badge, Bar, Chart, Meter, Stamp, Tone, counted, thousands};
+use crate::api::problem::Problem;
+use crate::auth::{Csrf, CurrentUser};
+use crate::state::AppState;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route(urls::DASHBOARD, get(page))
+}
+
+/// How many days the drawing has.
+const DAYS: u64 = 14;
+
+/// How many runs are read for it at most.
+const RUNS: usize = 2000;
+
+/// The days before the end of a token at which it is worth acting.
+const SOON: i64 = 30;
+
+/// Something that needs a person.
+pub(super) struct Todo {
+    pub(super) icon: &'static str,
+    pub(super) tone: Tone,
+    pub(super) subject: String,
+    pub(super) what: String,
+    pub(super) step: String,
+    pub(super) url: String,
+    pub(super) action: &'static str,
+}
+
+/// A sync that ended lately.
+pub(super) struct Latest {
+    pub(super) organization: String,
+    pub(super) url: String,
+    pub(super) badge: Badge,
+    pub(super) at: Stamp,
+    pub(super) changes: u64,
+}
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+pub(super) struct DashboardPage {
+    pub(super) frame: Frame,
+    pub(super) organizations: usize,
+    pub(super) healthy: usize,
+    pub(super) repositories: String,
+    pub(super) groups: String,
+    pub(super) licensed: String,
+    pub(super) share: String,
+    pub(super) coverage: Meter,
+    pub(super) seats: String,
+    pub(super) waiting: u64,
+    pub(super) todos: Vec<Todo>,
+    pub(super) chart: Chart,
+    pub(super) latest: Vec<Latest>,
+    pub(super) events: Vec<EventView>,
+}
+
+fn todos(overviews: &[Overview], seats: Seats, waiting: u64) -> Vec<Todo> {
+    let mut todos = Vec::new();
+    for overview in overviews {
+        let organization = &overview.organization;
+        let name = organization.name.to_string();
+        if let Some(trouble) = next_step(organization) {
+            todos.push(Todo {
+                icon: "triangle-alert",
+                tone: Tone::Warn,
+                subject: name.clone(),
+                what: trouble.reason,
+                step: trouble.step,
+                url: trouble.url,
+                action: trouble.action,
+            });
+        }
+        if let Some(days) = overview
+            .token_days_left
+            .filter(|days| (1..=SOON).contains(days))
+            && organization.status != Status::Paused
+        {
+            todos.push(Todo {
+                icon: "clock",
+                tone: if days <= 7 { Tone::Bad } else { Tone::Warn },
+                subject: name,
+                what: format!(
+                    "The access token expires in {}",
+                    counted(days.unsigned_abs(), "day", "days")
+                ),
+                step: "Make a new token at the host and reconnect the organization with it"
+                    .to_owned(),
+                url: urls::organization_part(organization.id, "reconnect"),
+                action: "Reconnect",
+            });
+        }
+    }
+    if waiting > 0 {
+        todos.push(Todo {
+            icon: "badge-check",
+            tone: Tone::Warn,
+            subject: "Licenses".to_owned(),
+            what: format!(
+                "{} wait for a seat, {seats} are there",
+                counted(waiting, "repository", "repositories")
+            ),
+            step: "Raise the number of seats, or release licenses that are not needed".to_owned(),
+            url: urls::LICENSES.to_owned(),
+            action: "Licenses",
+        });
+    }
+    todos
+}
+
+/// The runs since `since`, the newest first.
+async fn runs(state: &AppState, since: DateTime<Utc>) -> Result<Vec<SyncRun>, Problem> {
+    let mut runs = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = state
+            .ports()
+            .syncs
+            .list(None, after.as_deref(), 500)
+            .await?;
+        let old = page.items.iter().any(|run| run.started_at < since);
+        runs.extend(page.items.into_iter().filter(|run| run.started_at >= since));
+        after = page.next;
+        if old || after.is_none() || runs.len() >= RUNS {
+            return Ok(runs);
+        }
+    }
+}
+
+fn chart(runs: &[SyncRun], today: NaiveDate) -> Chart {
+    let first = today.checked_sub_days(Days::new(DAYS - 1)).unwrap_or(today);
+    let mut bars: Vec<Bar> = first
+        .iter_days()
+        .take(DAYS as usize)
+        .map(|day| Bar {
+            label: day.format("%-d %b").to_string(),
+            ..Bar::default()
+        })
+        .collect();
+    for run in runs {
+        let day = (run.started_at.date_naive() - first).num_days();
+        let Some(bar) = usize::try_from(day).ok().and_then(|day| bars.get_mut(day)) else {
+            continue;
+        };
+        match run.outcome() {
+            Some(RunOutcome::Complete) => bar.complete += 1,
+            Some(RunOutcome::Partial { .. } | RunOutcome::Held { .. }) => bar.partial += 1,
+            Some(RunOutcome::Failed { .. }) => bar.failed += 1,
+            _ => {}
+        }
+    }
+    let total: u64 = bars
+        .iter()
+        .map(|bar| bar.complete + bar.partial + bar.failed)
+        .sum();
+    let failed: u64 = bars.iter().map(|bar| bar.failed).sum();
+    Chart {
+        title: format!(
+            "{} in the last {DAYS} days, {failed} of them failed",
+            counted(total, "sync", "syncs")
+        ),
+        bars,
+    }
+}
+
+async fn page(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    Query(noticed): Query<Noticed>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let overviews = overview::all(state.ports(), Which::Present).await?;
+    let pool = licenses::status(state.ports()).await?;
+    let now = state.ports().clock.now();
+    let runs = runs(&state, now - chrono::TimeDelta::days(DAYS as i64)).await?;
+    let names = Names::read(&state).await?;
+    let events = state
+        .ports()
+        .events
+        .newest(&EventFilter::default(), 8)
+        .await?;
+    let sum = |count: fn(&Overview) -> u64| overviews.iter().map(count).sum::<u64>();
+    let repositories = sum(|overview| overview.counts.repositories);
+    let licensed = sum(|overview| overview.counts.licensed);
+    let waiting = pool.summary.waiting;
+    let share = match repositories {
+        0 => "0".to_owned(),
+        whole => (licensed * 100 / whole).to_string(),
+    };
+    let latest = runs.iter().take(6).map(|run| Latest {
+        organization: names.of(run.organization),
+        url: urls::sync(run.organization, run.id),
+        badge: Badge::run(run),
+        at: Stamp(run.started_at),
+        changes: run.counts.changes(),
+    });
+    Ok(render(&DashboardPage {
+        frame: Frame::new(Section::Dashboard, "Dashboard", &caller, &csrf).with_notice(&noticed),
+        organizations: overviews.len(),
+        healthy: overviews
+            .iter()
+            .filter(|overview| overview.organization.status == Status::Connected)
+            .count(),
+        repositories: thousands(repositories),
+        groups: thousands(sum(|overview| overview.counts.groups)),
+        licensed: thousands(licensed),
+        coverage: Meter {
+            part: licensed,
+            whole: repositories,
+            label: format!("{share} percent of the repositories have a license"),
+            tone: Tone::Plain,
+        },
+        share,
+        seats: match pool.seats {
+            Seats::Unlimited => "Seats are not limited".to_owned(),
+            Seats::Limited(seats) => format!(
+                "{} of {} seats taken",
+                thousands(pool.summary.held),
+                thousands(seats.into())
+            ),
+        },
+        waiting,
+        todos: todos(&overviews, pool.seats, waiting),
+        chart: chart(&runs, now.date_naive()),
+        latest: latest.collect(),
+        events: events
+            .iter()
+            .map(|stored| EventView::of(stored, Some(&names)))
+            .collect(),
+    }))
+}

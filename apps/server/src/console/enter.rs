@@ -1,0 +1,147 @@
+//! The first run, signing in and signing out.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use org_core::use_cases::accounts::AccountError;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::assets::Assets;
+use super::form::Form;
+use super::frame::{Notice, go, render, render_with};
+use super::urls;
+use crate::api::problem::Problem;
+use crate::auth::{Csrf, CurrentUser, MaybeUser, enter};
+use crate::http::client::Client;
+use crate::state::AppState;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route(urls::FIRST_RUN, get(first_run).post(set_up))
+        .route(urls::SIGN_IN, get(sign_in).post(signed_in))
+        .route(urls::SIGN_OUT, post(sign_out))
+}
+
+#[derive(Template)]
+#[template(path = "first_run.html")]
+pub(super) struct FirstRunPage {
+    pub(super) title: &'static str,
+    pub(super) csrf: String,
+    pub(super) form: Form,
+    pub(super) assets: Assets,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignInPage {
+    pub(super) title: &'static str,
+    pub(super) csrf: String,
+    pub(super) form: Form,
+    pub(super) assets: Assets,
+}
+
+impl FirstRunPage {
+    pub(super) fn new(csrf: &Csrf, form: Form) -> Self {
+        Self {
+            title: "Set up",
+            csrf: csrf.token().to_owned(),
+            form,
+            assets: Assets,
+        }
+    }
+}
+
+impl SignInPage {
+    pub(super) fn new(csrf: &Csrf, form: Form) -> Self {
+        Self {
+            title: "Sign in",
+            csrf: csrf.token().to_owned(),
+            form,
+            assets: Assets,
+        }
+    }
+}
+
+async fn first_run(State(state): State<AppState>, csrf: Csrf) -> Response {
+    if !state.setup().is_open() {
+        return go(urls::SIGN_IN);
+    }
+    render(&FirstRunPage::new(&csrf, Form::default()))
+}
+
+async fn set_up(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    csrf: Csrf,
+    form: Form,
+) -> Response {
+    let again = form.secret("again");
+    let password = form.secret("password");
+    let refused = if password.expose_secret() == again.expose_secret() {
+        let code = form.secret("code");
+        let done = enter::set_up(&state, &client, &code, form.value("name"), &password).await;
+        match done {
+            Ok(signed_in) => {
+                let next = urls::with_notice(urls::DASHBOARD, Notice::Welcome);
+                return enter::entered(&state, &signed_in, Some(&next));
+            }
+            Err(problem) if problem.body.code == "conflict" => return go(urls::SIGN_IN),
+            Err(problem) => form.refused(&problem),
+        }
+    } else {
+        form.at("again", "the two passwords differ")
+    };
+    let page = FirstRunPage::new(&csrf, refused);
+    render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in(
+    State(state): State<AppState>,
+    MaybeUser(user): MaybeUser,
+    Query(Next { next }): Query<Next>,
+    csrf: Csrf,
+) -> Response {
+    if state.setup().is_open() {
+        return go(urls::FIRST_RUN);
+    }
+    if user.is_some() {
+        return go(crate::auth::redirect::local_path(Some(&next)));
+    }
+    render(&SignInPage::new(&csrf, Form::with(&[("next", &next)])))
+}
+
+async fn signed_in(
+    State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    csrf: Csrf,
+    form: Form,
+) -> Response {
+    let password = form.secret("password");
+    match enter::sign_in(&state, &client, form.value("name"), &password).await {
+        Ok(signed_in) => enter::entered(&state, &signed_in, form.text("next").as_deref()),
+        Err(error @ AccountError::Store(_)) => Problem::from(error).into_response(),
+        Err(error) => {
+            let problem = Problem::from(error);
+            let status = problem.status;
+            let page = render_with(status, &SignInPage::new(&csrf, form.refused(&problem)));
+            problem.onto(page)
+        }
+    }
+}
+
+async fn sign_out(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+) -> Result<Response, Problem> {
+    Ok(enter::leave(&state, &caller).await?)
+}

@@ -1,0 +1,203 @@
+//! The history: every change, who made it, and what it was before.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use org_core::event::{Actor, StoredEvent, Subject};
+use org_core::ids::OrganizationId;
+use org_core::ports::EventFilter;
+use serde::Deserialize;
+
+use super::form::Form;
+use super::frame::{Frame, Section, render};
+use super::urls;
+use super::view::{Icon, Stamp, sentence};
+use crate::api::problem::Problem;
+use crate::auth::{Csrf, CurrentUser};
+use crate::state::AppState;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route(urls::HISTORY, get(page))
+}
+
+/// How many events a page has.
+const EVENTS: u32 = 100;
+
+/// The names of organizations, the removed ones included.
+pub(super) struct Names(HashMap<OrganizationId, String>);
+
+impl Names {
+    pub(super) async fn read(state: &AppState) -> Result<Self, Problem> {
+        let roster = state.ports().organizations.roster().await?;
+        let names = roster.organizations.into_iter();
+        Ok(Self(
+            names
+                .map(|organization| (organization.id, organization.name.to_string()))
+                .collect(),
+        ))
+    }
+
+    pub(super) fn of(&self, id: OrganizationId) -> String {
+        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+    }
+}
+
+/// One event.
+pub(super) struct EventView {
+    pub(super) icon: Icon,
+    pub(super) title: String,
+    pub(super) actor: String,
+    pub(super) subject: String,
+    pub(super) url: Option<String>,
+    pub(super) organization: Option<(String, String)>,
+    pub(super) message: String,
+    pub(super) changes: Vec<(String, String, String)>,
+    pub(super) at: Stamp,
+    pub(super) sequence: u64,
+    pub(super) hash: String,
+}
+
+fn icon(kind: &str) -> &'static str {
+    let (what, happened) = kind.split_once('.').unwrap_or((kind, ""));
+    match (what, happened) {
+        ("license" | "license_pool", _) => "badge-check",
+        ("sync", _) => "refresh-cw",
+        ("secret" | "token", _) => "lock-keyhole",
+        ("user", _) => "user-round",
+        ("api_token", _) => "key-round",
+        ("attempt", _) => "plug",
+        ("organization", "removed") => "trash-2",
+        ("organization", _) => "folder-git-2",
+        ("repository", "gone" | "vanished") => "ban",
+        ("repository", "archived") => "archive",
+        ("repository", _) => "git-branch",
+        ("group", _) => "folder",
+        _ => "info",
+    }
+}
+
+impl EventView {
+    pub(super) fn of(stored: &StoredEvent, names: Option<&Names>) -> Self {
+        let event = &stored.event;
+        let (subject, url) = match (&event.subject, event.organization) {
+            (Subject::Repository(id), Some(organization)) => (
+                format!("Repository {id}"),
+                Some(urls::repository(organization, *id)),
+            ),
+            (Subject::Group(id), _) => (format!("Group {id}"), None),
+            (Subject::Secret(name), _) => (format!("Secret {name}"), None),
+            (Subject::User(name), _) => (format!("User {name}"), None),
+            (Subject::LicensePool, _) => {
+                ("License pool".to_owned(), Some(urls::LICENSES.to_owned()))
+            }
+            _ => (String::new(), None),
+        };
+        let changes = event.changes.iter().map(|change| {
+            let field = sentence(&change.field.replace('_', " "));
+            (field, change.before.clone(), change.after.clone())
+        });
+        Self {
+            icon: Icon::new(icon(&event.kind)),
+            title: sentence(&event.kind.replace(['.', '_'], " ")),
+            actor: match &event.actor {
+                Actor::Person(name) => name.clone(),
+                Actor::System => "Forgehold".to_owned(),
+            },
+            subject,
+            url,
+            organization: match (names, event.organization) {
+                (Some(names), Some(id)) => Some((names.of(id), urls::organization(id))),
+                _ => None,
+            },
+            message: event.message.clone(),
+            changes: changes.collect(),
+            at: Stamp(event.at),
+            sequence: stored.sequence,
+            hash: stored.hash.to_string(),
+        }
+    }
+}
+
+/// What somebody looks for.
+#[derive(Debug, Default, Deserialize)]
+struct Search {
+    #[serde(default)]
+    organization: String,
+    #[serde(default)]
+    kind: String,
+    before: Option<u64>,
+}
+
+/// The kinds that a person may choose from, by the beginning of their words.
+pub(super) const KINDS: [(&str, &str); 9] = [
+    ("organization.", "Organizations"),
+    ("attempt.", "Connection attempts"),
+    ("sync.", "Syncs"),
+    ("repository.", "Repositories"),
+    ("group.", "Groups"),
+    ("license", "Licenses"),
+    ("secret.", "Secrets"),
+    ("user.", "Users"),
+    ("api_token.", "API tokens"),
+];
+
+#[derive(Template)]
+#[template(path = "history.html")]
+pub(super) struct HistoryPage {
+    pub(super) frame: Frame,
+    pub(super) form: Form,
+    pub(super) organizations: Vec<(String, String)>,
+    pub(super) events: Vec<EventView>,
+    pub(super) filtered: bool,
+    pub(super) older: Option<String>,
+}
+
+async fn page(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    Query(search): Query<Search>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let filter = EventFilter {
+        organization: search.organization.parse().ok(),
+        kind: Some(search.kind.clone()).filter(|kind| !kind.is_empty()),
+        before: search.before,
+        ..EventFilter::default()
+    };
+    let events = state.ports().events.newest(&filter, EVENTS).await?;
+    let names = Names::read(&state).await?;
+    let mut organizations: Vec<(String, String)> = names
+        .0
+        .iter()
+        .map(|(id, name)| (id.to_string(), name.clone()))
+        .collect();
+    organizations.sort_by(|a, b| a.1.cmp(&b.1));
+    let older = match events.last() {
+        Some(last) if events.len() == EVENTS as usize && last.sequence > 1 => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("organization", &search.organization);
+            query.append_pair("kind", &search.kind);
+            query.append_pair("before", &last.sequence.to_string());
+            Some(format!("{}?{}", urls::HISTORY, query.finish()))
+        }
+        _ => None,
+    };
+    Ok(render(&HistoryPage {
+        frame: Frame::new(Section::History, "History", &caller, &csrf),
+        filtered: !search.organization.is_empty() || !search.kind.is_empty(),
+        form: Form::with(&[
+            ("organization", &search.organization),
+            ("kind", &search.kind),
+        ]),
+        organizations,
+        events: events
+            .iter()
+            .map(|stored| EventView::of(stored, Some(&names)))
+            .collect(),
+        older,
+    }))
+}

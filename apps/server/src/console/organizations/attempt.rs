@@ -1,0 +1,187 @@
+//! How far a connection is, step by step, as it happens.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use super::add::{ReachStep, form_page, reach_step};
+use super::list::OrganizationsPage;
+use crate::api::problem::Problem;
+use crate::auth::{Admin, Csrf};
+use crate::console::board::{Attempt, End, Purpose, StepState};
+use crate::console::frame::{Frame, Section, go, render};
+use crate::console::urls;
+use crate::console::view::{Icon, sentence};
+use crate::state::AppState;
+
+/// The steps, which are brought again until there is an end.
+#[derive(Template)]
+#[template(path = "attempt_steps.html")]
+pub(in crate::console) struct Steps {
+    pub(in crate::console) url: String,
+    pub(in crate::console) steps: Vec<StepView>,
+    pub(in crate::console) ended: bool,
+    pub(in crate::console) failed: Option<Failed>,
+    pub(in crate::console) done: Option<Done>,
+    /// The page of the host where a person has to sign in.
+    pub(in crate::console) sign_in: Option<String>,
+}
+
+/// One step.
+pub(in crate::console) struct StepView {
+    pub(in crate::console) title: &'static str,
+    pub(in crate::console) icon: Icon,
+    pub(in crate::console) word: &'static str,
+    pub(in crate::console) pending: bool,
+    pub(in crate::console) detail: String,
+    pub(in crate::console) took: Option<String>,
+    pub(in crate::console) probes: Vec<ReachStep>,
+}
+
+/// It came to nothing.
+pub(in crate::console) struct Failed {
+    pub(in crate::console) detail: String,
+    pub(in crate::console) hint: Option<String>,
+    pub(in crate::console) retry: String,
+}
+
+/// The organization stands.
+pub(in crate::console) struct Done {
+    pub(in crate::console) list: String,
+    pub(in crate::console) organization: String,
+    /// Whether the first list is still being read.
+    pub(in crate::console) listing: bool,
+}
+
+/// The aside around the steps.
+#[derive(Template)]
+#[template(path = "attempt.html")]
+pub(in crate::console) struct AttemptAside {
+    pub(in crate::console) title: String,
+    pub(in crate::console) label: String,
+    pub(in crate::console) steps: Steps,
+}
+
+impl AttemptAside {
+    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
+        Icon::new(name)
+    }
+}
+
+impl Steps {
+    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
+        Icon::new(name)
+    }
+
+    pub(in crate::console) fn of(attempt: &Attempt) -> Self {
+        let course = attempt.course();
+        let steps = course.steps.iter().map(|step| {
+            let (icon, word) = match step.state {
+                StepState::Pending => (Icon::with("circle-dashed", "large muted"), "to do"),
+                StepState::Running => (Icon::with("loader-circle", "large spin"), "under way"),
+                StepState::Done => (Icon::with("circle-check", "large good-text"), "done"),
+                StepState::Failed => (Icon::with("circle-x", "large bad-text"), "failed"),
+            };
+            StepView {
+                title: step.title,
+                icon,
+                word,
+                pending: step.state == StepState::Pending,
+                detail: step.detail.clone(),
+                took: step.took(),
+                probes: step.probes.iter().map(reach_step).collect(),
+            }
+        });
+        let failed = match &course.end {
+            Some(End::Failed(problem)) => Some(Failed {
+                detail: sentence(&problem.body.detail),
+                hint: problem.body.hint.as_deref().map(sentence),
+                retry: urls::attempt_part(attempt.id, "edit"),
+            }),
+            _ => None,
+        };
+        let done = course.organization.map(|organization| Done {
+            list: format!("{}?added={organization}", urls::ORGANIZATIONS),
+            organization: urls::organization(organization),
+            listing: course.end.is_none(),
+        });
+        Self {
+            url: urls::attempt_part(attempt.id, "steps"),
+            steps: steps.collect(),
+            ended: course.end.is_some(),
+            failed,
+            done,
+            sign_in: course
+                .sign_in
+                .map(|sign_in| sign_in.url.expose_secret().to_owned()),
+        }
+    }
+}
+
+fn find(state: &AppState, id: &str) -> Result<Arc<Attempt>, Problem> {
+    let found = id
+        .parse::<Uuid>()
+        .ok()
+        .and_then(|id| state.console().find(id));
+    found.ok_or_else(|| {
+        let message = "this attempt is forgotten, or there never was one";
+        Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+            .hinted("the history tells what became of it; begin again with \"Add organization\"")
+    })
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Admin(caller): Admin,
+    csrf: Csrf,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let attempt = find(&state, &id)?;
+    attempt.expire(state.ports().clock.now());
+    let frame = Frame::new(Section::DevOps, "DevOps", &caller, &csrf);
+    let aside = AttemptAside {
+        title: match attempt.purpose {
+            Purpose::Connect => "Connecting".to_owned(),
+            Purpose::Reconnect(_) => "Reconnecting".to_owned(),
+        },
+        label: attempt.label.clone(),
+        steps: Steps::of(&attempt),
+    };
+    let page = OrganizationsPage::under(&state, frame, &aside).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
+}
+
+pub(super) async fn steps(
+    State(state): State<AppState>,
+    _: Admin,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let attempt = find(&state, &id)?;
+    attempt.expire(state.ports().clock.now());
+    Ok(render(&Steps::of(&attempt)))
+}
+
+/// The form again as it was filled in, but for the token, with what the attempt found wrong at its fields.
+pub(super) async fn edit(
+    State(state): State<AppState>,
+    Admin(caller): Admin,
+    csrf: Csrf,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let attempt = find(&state, &id)?;
+    if let Purpose::Reconnect(organization) = attempt.purpose {
+        return Ok(go(&urls::organization_part(organization, "reconnect")));
+    }
+    let form = match attempt.course().end {
+        Some(End::Failed(problem)) => attempt.form.clone().refused(&problem),
+        _ => attempt.form.clone(),
+    };
+    Ok(render(
+        &form_page(&state, (&caller, &csrf), form, None).await?,
+    ))
+}

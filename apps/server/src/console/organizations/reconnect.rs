@@ -1,0 +1,150 @@
+//! Giving an organization another credential.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use org_core::event::Actor;
+use org_core::organization::Organization;
+use org_core::sync::run::Trigger;
+use org_core::use_cases::reconnect::{self, BlindReconnect, ReconnectDraft};
+use org_core::use_cases::{UseCaseError, secrets};
+
+use super::add::first_list;
+use super::show::{Head, Tab, frame};
+use super::{Named, draft};
+use crate::api::problem::Problem;
+use crate::auth::{Admin, Csrf};
+use crate::console::board::{Attempt, Both, Purpose, TOKEN_STEPS};
+use crate::console::form::Form;
+use crate::console::frame::{Frame, go, render, render_with};
+use crate::console::urls;
+use crate::jobs::{Job, Kind, Outcome};
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "organization_reconnect.html")]
+pub(in crate::console) struct ReconnectPage {
+    pub(in crate::console) frame: Frame,
+    pub(in crate::console) head: Head,
+    pub(in crate::console) form: Form,
+    pub(in crate::console) secrets: Vec<String>,
+    pub(in crate::console) host: String,
+}
+
+async fn show(
+    state: &AppState,
+    frame: Frame,
+    organization: &Organization,
+    form: Form,
+) -> Result<ReconnectPage, Problem> {
+    let secrets = secrets::list(state.ports()).await?;
+    let usable = secrets
+        .into_iter()
+        .filter(|row| row.facts.owner == org_core::secret::SecretOwner::Person)
+        .map(|row| row.facts.name.to_string());
+    Ok(ReconnectPage {
+        head: Head::new(organization, Tab::Settings),
+        frame,
+        form,
+        secrets: usable.collect(),
+        host: organization.host.to_string(),
+    })
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Admin(caller): Admin,
+    Named(organization): Named,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let login = organization.account.login.as_str();
+    let mut form = Form::with(&[("login", login), ("token_kind", "new"), ("access", "read")]);
+    if !organization.auth.is_sso() {
+        form.push("with_token", "on");
+    }
+    let frame = frame(&organization, &caller, &csrf);
+    let page = show(&state, frame, &organization, form).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
+}
+
+pub(super) async fn proceed(
+    State(state): State<AppState>,
+    admin: Admin,
+    Named(organization): Named,
+    csrf: Csrf,
+    form: Form,
+) -> Result<Response, Problem> {
+    if !draft::with_token(&form) {
+        return Ok(super::sso::begin_again(&state, &admin.0, &organization, form).await);
+    }
+    let reconnect = ReconnectDraft {
+        login: form.text("login"),
+        token: draft::token(&form),
+        blind: if form.is_on("blind") {
+            BlindReconnect::Confirmed
+        } else {
+            BlindReconnect::Refused
+        },
+    };
+    if let Err(error) = org_core::draft::parse_token(&reconnect.token) {
+        let form = form.mistaken(vec![error]);
+        let frame = frame(&organization, &admin.0, &csrf);
+        let page = show(&state, frame, &organization, form).await?;
+        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    let actor = admin.actor();
+    let name = organization.name.to_string();
+    let about = (Kind::Reconnect, name.clone());
+    let begun = state
+        .jobs()
+        .begin(&state, about, admin.0.user.id, |job| {
+            let about = (Purpose::Reconnect(organization.id), name);
+            let kept = form.without(&["token"]);
+            let attempt = Arc::new(Attempt::new(job.id, about, kept, &TOKEN_STEPS));
+            state.console().put(attempt.clone());
+            reconnected(
+                state.clone(),
+                attempt,
+                (organization, reconnect),
+                actor,
+                job,
+            )
+        })
+        .await;
+    match begun {
+        Ok(job) => Ok(go(&urls::attempt(job.id))),
+        Err(problem) => Ok(problem.into_response()),
+    }
+}
+
+async fn reconnected(
+    state: AppState,
+    attempt: Arc<Attempt>,
+    (organization, draft): (Organization, ReconnectDraft),
+    actor: Actor,
+    job: Arc<Job>,
+) -> Outcome {
+    let watch = Both(&*job, &*attempt);
+    let done = reconnect::reconnect(state.ports(), organization, &draft, &actor, &watch).await;
+    match done {
+        Ok(organization) => {
+            attempt.stands(organization.id);
+            first_list(&state, &attempt, &organization, Trigger::Reconnect, &job).await;
+            Outcome::Stands(organization.id)
+        }
+        Err(error) => {
+            let blind = matches!(error, UseCaseError::SeesNothingKnown { .. });
+            let mut problem = Problem::from(error);
+            if blind {
+                problem = problem.hinted(
+                    "use an account that sees the known repositories, or go back and agree that everything known may count as out of sight",
+                );
+            }
+            attempt.failed(problem.clone());
+            Outcome::Failed(problem)
+        }
+    }
+}

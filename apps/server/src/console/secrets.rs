@@ -1,0 +1,229 @@
+//! The password manager: what there is, how old it is and what uses it. Values go in and never come out.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use org_core::secret::SecretOwner;
+use org_core::use_cases::secrets::{self, SecretRow};
+
+use super::form::Form;
+use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
+use super::urls;
+use super::view::{Stamp, Tone, counted};
+use crate::api::problem::Problem;
+use crate::auth::{Admin, Csrf, CurrentUser};
+use crate::state::AppState;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route(urls::SECRETS, get(page))
+        .route(urls::SECRETS_ADD, get(add_page).post(add))
+        .route("/secrets/{name}/rotate", get(rotate_page).post(rotate))
+        .route("/secrets/{name}/remove", get(remove_page).post(remove))
+}
+
+/// One secret in the list.
+pub(super) struct SecretView {
+    pub(super) name: String,
+    pub(super) owner: &'static str,
+    pub(super) used_by: Vec<String>,
+    pub(super) version: String,
+    pub(super) age: (String, Tone),
+    pub(super) updated: Stamp,
+    pub(super) rotate: String,
+    /// Where it is removed; `None` while something uses it, or when it goes with what it was made for.
+    pub(super) remove: Option<String>,
+}
+
+/// The days after which a secret is called old.
+const OLD: i64 = 180;
+
+impl SecretView {
+    fn of(row: &SecretRow, now: chrono::DateTime<chrono::Utc>) -> Self {
+        let facts = &row.facts;
+        let name = facts.name.to_string();
+        let own = facts.owner == SecretOwner::Person;
+        let days = (now - facts.updated_at).num_days();
+        let age = match days {
+            ..=0 => "Today".to_owned(),
+            days => counted(days.unsigned_abs(), "day", "days"),
+        };
+        Self {
+            owner: match facts.owner {
+                SecretOwner::Person => "Made by a person",
+                SecretOwner::Attempt(_) => "Of an attempt under way",
+                SecretOwner::Organization(_) => "Goes with its organization",
+            },
+            used_by: row.used_by.iter().map(ToString::to_string).collect(),
+            version: facts.version.to_string(),
+            age: (age, if days > OLD { Tone::Warn } else { Tone::Plain }),
+            updated: Stamp(facts.updated_at),
+            rotate: urls::secret(&name, "rotate"),
+            remove: (own && row.used_by.is_empty()).then(|| urls::secret(&name, "remove")),
+            name,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "secrets.html")]
+pub(super) struct SecretsPage {
+    pub(super) frame: Frame,
+    pub(super) secrets: Vec<SecretView>,
+    pub(super) vault: String,
+}
+
+#[derive(Template)]
+#[template(path = "secret_form.html")]
+pub(super) struct SecretForm {
+    pub(super) frame: Frame,
+    pub(super) form: Form,
+    pub(super) action: String,
+    pub(super) task: SecretTask,
+}
+
+/// What is done with a secret.
+pub(super) enum SecretTask {
+    Add,
+    Rotate { name: String, used_by: Vec<String> },
+    Remove { name: String },
+}
+
+async fn page(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    Query(noticed): Query<Noticed>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let rows = secrets::list(state.ports()).await?;
+    let now = state.ports().clock.now();
+    let vault = match state.ports().vault.health().await {
+        Ok(health) => health.description,
+        Err(error) => error.to_string(),
+    };
+    Ok(render(&SecretsPage {
+        frame: Frame::new(Section::Secrets, "Password manager", &caller, &csrf)
+            .with_notice(&noticed),
+        secrets: rows.iter().map(|row| SecretView::of(row, now)).collect(),
+        vault: super::view::sentence(&vault),
+    }))
+}
+
+fn form_page(
+    admin: &Admin,
+    csrf: &Csrf,
+    title: &str,
+    action: String,
+    task: SecretTask,
+    form: Form,
+) -> SecretForm {
+    SecretForm {
+        frame: Frame::new(Section::Secrets, title, &admin.0, csrf),
+        form,
+        action,
+        task,
+    }
+}
+
+fn adding(admin: &Admin, csrf: &Csrf, form: Form) -> SecretForm {
+    let action = urls::SECRETS_ADD.to_owned();
+    form_page(admin, csrf, "Add a secret", action, SecretTask::Add, form)
+}
+
+async fn add_page(admin: Admin, csrf: Csrf) -> Response {
+    render(&adding(&admin, &csrf, Form::default()))
+}
+
+async fn add(
+    State(state): State<AppState>,
+    admin: Admin,
+    csrf: Csrf,
+    form: Form,
+) -> Result<Response, Problem> {
+    let value = form.secret("token");
+    match secrets::add(state.ports(), form.value("name"), value, &admin.actor()).await {
+        Ok(_) => Ok(go_with(urls::SECRETS, Notice::SecretAdded)),
+        Err(error) => {
+            let form = form.without(&["token"]).refused(&error.into());
+            let page = adding(&admin, &csrf, form);
+            Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+    }
+}
+
+fn rotating(admin: &Admin, csrf: &Csrf, row: &SecretRow, form: Form) -> SecretForm {
+    let name = row.facts.name.to_string();
+    let task = SecretTask::Rotate {
+        used_by: row.used_by.iter().map(ToString::to_string).collect(),
+        name: name.clone(),
+    };
+    form_page(
+        admin,
+        csrf,
+        "Rotate a secret",
+        urls::secret(&name, "rotate"),
+        task,
+        form,
+    )
+}
+
+async fn rotate_page(
+    State(state): State<AppState>,
+    admin: Admin,
+    Path(name): Path<String>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let row = secrets::show(state.ports(), &name).await?;
+    Ok(render(&rotating(&admin, &csrf, &row, Form::default())))
+}
+
+async fn rotate(
+    State(state): State<AppState>,
+    admin: Admin,
+    Path(name): Path<String>,
+    csrf: Csrf,
+    form: Form,
+) -> Result<Response, Problem> {
+    let row = secrets::show(state.ports(), &name).await?;
+    let value = form.secret("token");
+    match secrets::rotate(state.ports(), &name, value, &admin.actor()).await {
+        Ok(_) => Ok(go_with(urls::SECRETS, Notice::SecretRotated)),
+        Err(error) => {
+            let form = form.without(&["token"]).refused(&error.into());
+            let page = rotating(&admin, &csrf, &row, form);
+            Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+    }
+}
+
+async fn remove_page(
+    State(state): State<AppState>,
+    admin: Admin,
+    Path(name): Path<String>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let row = secrets::show(state.ports(), &name).await?;
+    let name = row.facts.name.to_string();
+    let action = urls::secret(&name, "remove");
+    let task = SecretTask::Remove { name };
+    Ok(render(&form_page(
+        &admin,
+        &csrf,
+        "Remove a secret",
+        action,
+        task,
+        Form::default(),
+    )))
+}
+
+async fn remove(
+    State(state): State<AppState>,
+    admin: Admin,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    secrets::remove(state.ports(), &name, &admin.actor()).await?;
+    Ok(go_with(urls::SECRETS, Notice::SecretRemoved))
+}

@@ -1,0 +1,361 @@
+//! Every page with sample values that try to get out of their place: what is hostile stays text, nothing is inline, and every icon is in the sprite.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use org_core::accounts::Level;
+use org_core::event::{Actor, ChainHash, Event, FieldChange, StoredEvent, Subject};
+use org_core::testing::build;
+
+use super::assets::Assets;
+use super::form::Form;
+use super::frame::{Frame, Notice, Section};
+use super::history::{EventView, HistoryPage};
+use super::licenses::{HolderView, LicensesPage, PreviewPart};
+use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage};
+use super::tokens::{TokenAddPage, TokenView, TokensPage};
+use super::users::{UserAddPage, UserView, UsersPage};
+use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
+use super::{account, dashboard, devices, enter, errors};
+
+/// What somebody may have named something.
+const HOSTILE: &str = "<script>alert('x')</script>\" onload=\"x";
+
+fn at() -> Stamp {
+    Stamp(
+        "2026-11-27T07:46:34Z"
+            .parse::<DateTime<Utc>>()
+            .expect("a time"),
+    )
+}
+
+fn frame(section: Section) -> Frame {
+    Frame {
+        section,
+        title: HOSTILE.to_owned(),
+        name: HOSTILE.to_owned(),
+        role: "Administrator",
+        level: Level::Admin,
+        csrf: "0123".to_owned(),
+        notice: Some(Notice::Saved),
+        assets: Assets,
+    }
+}
+
+fn form() -> Form {
+    let fields = [
+        "name", "code", "login", "host", "next", "policy", "seats", "scope", "role",
+    ];
+    let pairs: Vec<(&str, &str)> = fields.iter().map(|field| (*field, HOSTILE)).collect();
+    Form::with(&pairs).at("name", HOSTILE)
+}
+
+fn event() -> EventView {
+    let event = Event::new(
+        at().0,
+        Actor::Person(HOSTILE.to_owned()),
+        Subject::Secret(HOSTILE.to_owned()),
+        "secret.added",
+    )
+    .with_message(HOSTILE)
+    .with_change(FieldChange::new("name", HOSTILE, HOSTILE))
+    .of(build::organization_id(1));
+    let hash = ChainHash::GENESIS.next(&event);
+    EventView::of(
+        &StoredEvent {
+            sequence: 1,
+            event,
+            hash,
+        },
+        None,
+    )
+}
+
+/// Markup that a browser would run or style, or that is not closed.
+#[track_caller]
+fn check(page: &impl Template) {
+    let text = page.render().expect("the page is drawn");
+    for bad in [
+        "<script>",
+        "onload=\"x",
+        "alert('x')",
+        " style=",
+        " onclick",
+        "javascript:",
+        "<style",
+    ] {
+        assert!(!text.contains(bad), "{bad} in\n{text}");
+    }
+    assert!(
+        text.contains("&lt;script&gt;") || text.contains("&#60;script&#62;"),
+        "the sample is shown in\n{text}"
+    );
+    let sprite = include_str!("../../static/icons.svg");
+    for part in text.split("icons.svg#").skip(1) {
+        let name = part.split('"').next().unwrap_or_default();
+        assert!(sprite.contains(&format!("id=\"{name}\"")), "no icon {name}");
+    }
+    let mut ids: Vec<&str> = text
+        .split(" id=\"")
+        .skip(1)
+        .filter_map(|part| part.split('"').next())
+        .collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "an id stands twice in\n{text}");
+}
+
+#[test]
+fn pages_for_those_who_are_not_signed_in() {
+    check(&enter::FirstRunPage {
+        title: "Set up",
+        csrf: "0123".to_owned(),
+        form: form(),
+        assets: Assets,
+    });
+    check(&enter::SignInPage {
+        title: "Sign in",
+        csrf: "0123".to_owned(),
+        form: form(),
+        assets: Assets,
+    });
+    check(&errors::ErrorPage {
+        title: HOSTILE.to_owned(),
+        status: 500,
+        icon: Icon::new("ban"),
+        detail: HOSTILE.to_owned(),
+        hint: Some(HOSTILE.to_owned()),
+        request: HOSTILE.to_owned(),
+        assets: Assets,
+    });
+    check(&errors::ErrorPart {
+        detail: HOSTILE.to_owned(),
+        hint: Some(HOSTILE.to_owned()),
+        request: HOSTILE.to_owned(),
+    });
+}
+
+#[test]
+fn the_dashboard() {
+    let todo = dashboard::Todo {
+        icon: "triangle-alert",
+        tone: Tone::Warn,
+        subject: HOSTILE.to_owned(),
+        what: HOSTILE.to_owned(),
+        step: HOSTILE.to_owned(),
+        url: HOSTILE.to_owned(),
+        action: "Look",
+    };
+    let latest = dashboard::Latest {
+        organization: HOSTILE.to_owned(),
+        url: HOSTILE.to_owned(),
+        badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
+        at: at(),
+        changes: 3,
+    };
+    let bar = Bar {
+        label: HOSTILE.to_owned(),
+        complete: 3,
+        partial: 1,
+        failed: 1,
+    };
+    check(&dashboard::DashboardPage {
+        frame: frame(Section::Dashboard),
+        organizations: 1,
+        healthy: 0,
+        repositories: "1".to_owned(),
+        groups: "1".to_owned(),
+        licensed: "1".to_owned(),
+        share: "100".to_owned(),
+        coverage: Meter {
+            part: 1,
+            whole: 1,
+            label: HOSTILE.to_owned(),
+            tone: Tone::Plain,
+        },
+        seats: HOSTILE.to_owned(),
+        waiting: 1,
+        todos: vec![todo],
+        chart: Chart {
+            title: HOSTILE.to_owned(),
+            bars: vec![bar],
+        },
+        latest: vec![latest],
+        events: vec![event()],
+    });
+}
+
+#[test]
+fn the_history_and_the_licenses() {
+    check(&HistoryPage {
+        frame: frame(Section::History),
+        form: form(),
+        organizations: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
+        events: vec![event()],
+        filtered: true,
+        older: Some(HOSTILE.to_owned()),
+    });
+    let holder = HolderView {
+        url: HOSTILE.to_owned(),
+        path: HOSTILE.to_owned(),
+        organization: HOSTILE.to_owned(),
+        reason: HOSTILE.to_owned(),
+        since: at(),
+        created: at(),
+    };
+    check(&LicensesPage {
+        frame: frame(Section::Licenses),
+        seats: "1".to_owned(),
+        limited: true,
+        held: "1".to_owned(),
+        free: Some("0".to_owned()),
+        waiting: "1".to_owned(),
+        meter: Meter {
+            part: 1,
+            whole: 1,
+            label: HOSTILE.to_owned(),
+            tone: Tone::Bad,
+        },
+        by_organization: vec![(HOSTILE.to_owned(), "1".to_owned(), "1".to_owned())],
+        waits: false,
+        holders: vec![holder],
+        next: Some(HOSTILE.to_owned()),
+        seats_form: form(),
+        policy_form: Form::with(&[("policy", HOSTILE)]),
+        preview: PreviewPart {
+            error: Some(HOSTILE.to_owned()),
+            looked_at: String::new(),
+            more: false,
+            included: String::new(),
+            newly_included: 0,
+            newly_excluded: 0,
+            examples: Vec::new(),
+        },
+    });
+}
+
+#[test]
+fn secrets_devices_people_and_tokens() {
+    check(&SecretsPage {
+        frame: frame(Section::Secrets),
+        secrets: vec![SecretView {
+            name: HOSTILE.to_owned(),
+            owner: "Made by a person",
+            used_by: vec![HOSTILE.to_owned()],
+            version: "1".to_owned(),
+            age: (HOSTILE.to_owned(), Tone::Warn),
+            updated: at(),
+            rotate: HOSTILE.to_owned(),
+            remove: Some(HOSTILE.to_owned()),
+        }],
+        vault: HOSTILE.to_owned(),
+    });
+    let (name, used_by) = (HOSTILE.to_owned(), vec![HOSTILE.to_owned()]);
+    let rotate = SecretTask::Rotate {
+        name: name.clone(),
+        used_by,
+    };
+    for task in [SecretTask::Add, rotate, SecretTask::Remove { name }] {
+        check(&SecretForm {
+            frame: frame(Section::Secrets),
+            form: form(),
+            action: HOSTILE.to_owned(),
+            task,
+        });
+    }
+    check(&devices::DevicesPage {
+        frame: frame(Section::Devices),
+        devices: vec![devices::DeviceView {
+            name: "This server",
+            about: "The embedded device",
+            badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
+            id: HOSTILE.to_owned(),
+            organizations: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
+        }],
+        form: form(),
+        reach: None,
+    });
+    let user = || UserView {
+        name: HOSTILE.to_owned(),
+        role: "Viewer",
+        badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
+        created: at(),
+        last: Some(at()),
+        edit: HOSTILE.to_owned(),
+        me: true,
+    };
+    check(&UsersPage {
+        frame: frame(Section::Users),
+        users: vec![user()],
+    });
+    check(&UserAddPage {
+        frame: frame(Section::Users),
+        form: form(),
+    });
+    check(&super::users::UserEditPage {
+        frame: frame(Section::Users),
+        user: user(),
+        url: HOSTILE.to_owned(),
+        open: true,
+        form: Form::default(),
+    });
+    check(&TokensPage {
+        frame: frame(Section::Tokens),
+        tokens: vec![TokenView {
+            name: HOSTILE.to_owned(),
+            owner: HOSTILE.to_owned(),
+            scope: "Look",
+            badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
+            created: at(),
+            expires: Some(at()),
+            used: Some(at()),
+            revoke: HOSTILE.to_owned(),
+        }],
+        issued: Some((HOSTILE.to_owned(), HOSTILE.to_owned())),
+    });
+    check(&TokenAddPage {
+        frame: frame(Section::Tokens),
+        form: form(),
+        scopes: vec![("read", "Look", "Looks")],
+    });
+    check(&account::AccountPage {
+        frame: frame(Section::Elsewhere),
+        form: Form::default(),
+        sessions: vec![account::SessionView {
+            agent: HOSTILE.to_owned(),
+            address: HOSTILE.to_owned(),
+            since: at(),
+            used: at(),
+            here: true,
+        }],
+    });
+}
+
+/// An attempt that waits for a sign-in ends when its time is over, in its own words, and takes no answer any more.
+#[test]
+fn a_sign_in_that_nobody_answers_expires() {
+    use super::board::{Attempt, Board, End, Purpose, SIGN_IN_STEPS};
+    use secrecy::SecretString;
+    use std::sync::Arc;
+
+    let about = (Purpose::Connect, "a host".to_owned());
+    let id = uuid::Uuid::from_u128(1);
+    let attempt = Arc::new(Attempt::new(id, about, Form::default(), &SIGN_IN_STEPS));
+    let board = Board::default();
+    board.put(attempt.clone());
+    let url = SecretString::from("https://gitlab.example/oauth/authorize?state=abc");
+    attempt.asks(url, at().0);
+    assert!(board.waiting_for("abc").is_some());
+    assert!(board.waiting_for("").is_none() && board.waiting_for("abcd").is_none());
+    attempt.expire(at().0 - chrono::TimeDelta::seconds(1));
+    assert!(attempt.course().end.is_none());
+    attempt.expire(at().0);
+    let Some(End::Failed(problem)) = attempt.course().end else {
+        panic!("it has ended");
+    };
+    assert_eq!(
+        problem.body.detail,
+        "the sign-in took longer than ten minutes"
+    );
+    assert!(board.waiting_for("abc").is_none());
+}

@@ -1,0 +1,16 @@
+//! The console in a real Chromium, against a real server with a real database and a simulated GitLab.
+//!
+//! A test waits for what must come, with a deadline, and never for a while.
+
+mod browser;
+mod connect;
+mod driver;
+mod enter;
+mod follow;
+mod manage;
+mod pictures;
+mod place;
+mod sso;
+
+pub(crate) use browser::Browser;
+pub(crate) use place::Place;

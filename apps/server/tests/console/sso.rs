@@ -1,0 +1,172 @@
+//! Connecting by signing in at the host, in a window that the page opens and follows.
+
+use fantoccini::wd::WindowHandle;
+
+use super::Browser;
+use super::place::Place;
+
+async fn proceed(browser: &Browser, place: &Place) {
+    browser.goto("/organizations/add").await;
+    browser.fill("#host", place.sim().url()).await;
+    browser.fill("#name", "acme").await;
+    browser.click("[data-proceed]").await;
+}
+
+/// The window that was opened beside the first one, once it is there.
+async fn window(browser: &Browser, first: &WindowHandle) -> WindowHandle {
+    let found = async {
+        loop {
+            let all = browser.client().windows().await.expect("the windows");
+            if let Some(other) = all.into_iter().find(|window| window != first) {
+                return other;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(super::browser::PATIENCE, found)
+        .await
+        .expect("a window opens")
+}
+
+async fn sign_in_at_host(browser: &Browser) {
+    browser.fill("#user_login", "alice").await;
+    browser.fill("#user_password", "her password").await;
+    browser.click("button.main").await;
+    browser.find("form[action*='/oauth/authorize']").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_at_the_host_in_a_window_of_its_own() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let first = browser.client().window().await.expect("a window");
+    proceed(&browser, &place).await;
+    browser.sees("open in a window of its own").await;
+    browser.is_accessible("waiting for the sign-in").await;
+    let pop = window(&browser, &first).await;
+    let client = browser.client();
+    client.switch_to_window(pop).await.expect("it is there");
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    client.switch_to_window(first).await.expect("it is there");
+    browser.sees("Its first sync has ended").await;
+    let closed = async {
+        while client.windows().await.expect("the windows").len() > 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(super::browser::PATIENCE, closed)
+        .await
+        .expect("the window closes by itself");
+    let organization = place.organization().await;
+    assert!(organization.auth.is_sso());
+    assert_eq!(organization.account.login.as_str(), "alice");
+    browser.press("To the list").await;
+    browser.sees("SSO").await;
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_and_a_closed_window_are_told_apart() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let first = browser.client().window().await.expect("a window");
+    let client = browser.client();
+    proceed(&browser, &place).await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    sign_in_at_host(&browser).await;
+    browser.press("Deny").await;
+    client
+        .switch_to_window(first.clone())
+        .await
+        .expect("it is there");
+    browser
+        .sees("did not let you in: the sign-in was denied")
+        .await;
+    browser.sees("Nothing was stored").await;
+    browser.is_accessible("a denied sign-in").await;
+
+    proceed(&browser, &place).await;
+    browser.sees("open in a window of its own").await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    browser.find("form[action*='/oauth/authorize']").await;
+    client.close_window().await.expect("it closes");
+    client
+        .switch_to_window(first.clone())
+        .await
+        .expect("it is there");
+    browser
+        .sees("The window was closed before the sign-in was done")
+        .await;
+    browser.is_accessible("a closed window").await;
+    // It can be opened again, and then it goes through.
+    browser.press("Open the sign-in page").await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    browser
+        .find("form[action*='/oauth/authorize'], #user_login")
+        .await;
+    if browser.is_there("#user_login").await {
+        sign_in_at_host(&browser).await;
+    }
+    browser.press("Authorize").await;
+    client.switch_to_window(first).await.expect("it is there");
+    browser.sees("Its first sync has ended").await;
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_window_is_noticed_and_the_same_tab_does_it_too() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    // The driver switches the browser's own blocker off, and its clicks would pass it; to a page a blocker is a window that is not there.
+    let blocker = serde_json::json!({ "source": "window.open = () => null;" });
+    browser
+        .devtools("Page.addScriptToEvaluateOnNewDocument", blocker)
+        .await;
+    proceed(&browser, &place).await;
+    browser.sees("The browser blocked the window").await;
+    browser.is_accessible("a blocked window").await;
+    browser.click("[data-same-tab]").await;
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    browser.arrives("/organizations/attempts/").await;
+    browser.sees("Its first sync has ended").await;
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_does_not_know_us_is_told_with_what_to_register() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let nowhere = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        format!("http://{}", listener.local_addr().expect("an address"))
+    };
+    browser.goto("/organizations/add").await;
+    browser.fill("#host", &nowhere).await;
+    browser.click("[data-proceed]").await;
+    browser
+        .sees("No application is configured for signing in")
+        .await;
+    browser.sees("/callback/").await;
+    browser.is_content(&[]).await;
+    browser.close().await;
+    place.close().await;
+}

@@ -1,0 +1,10 @@
+//! The server as a whole, over real connections, with a simulated GitLab.
+
+mod api;
+mod described;
+mod edge;
+mod history;
+mod people;
+mod program;
+mod support;
+mod webhooks;

@@ -1,0 +1,59 @@
+//! What the use cases of accounts need, in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{ManualClock, MemoryStore, SequentialIds};
+use crate::accounts::PasswordHash;
+use crate::ports::{AccountPorts, PasswordError, PasswordHasher, Randomness};
+
+/// A hasher that hashes nothing: what it keeps is the password with a word before it. For tests alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainHasher;
+
+#[async_trait]
+impl PasswordHasher for PlainHasher {
+    async fn hash(&self, password: &SecretString) -> Result<PasswordHash, PasswordError> {
+        Ok(PasswordHash::new(format!(
+            "plain {}",
+            password.expose_secret()
+        )))
+    }
+
+    async fn verify(
+        &self,
+        password: &SecretString,
+        hash: Option<&PasswordHash>,
+    ) -> Result<bool, PasswordError> {
+        let expected = format!("plain {}", password.expose_secret());
+        Ok(hash.is_some_and(|hash| hash.as_str() == expected))
+    }
+}
+
+/// Bytes that are new each time, and the same in every run. For tests alone.
+#[derive(Debug, Default)]
+pub struct CountedBytes(AtomicU64);
+
+impl Randomness for CountedBytes {
+    fn bytes(&self) -> [u8; 32] {
+        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&count.to_be_bytes());
+        bytes
+    }
+}
+
+/// The ports of accounts over a store and a clock of the test.
+pub fn account_ports(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> AccountPorts {
+    AccountPorts {
+        accounts: store.clone(),
+        answers: store.clone(),
+        passwords: Arc::new(PlainHasher),
+        randomness: Arc::new(CountedBytes::default()),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::new()),
+    }
+}
