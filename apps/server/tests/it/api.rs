@@ -530,3 +530,44 @@ async fn a_sync_that_a_stop_cuts_off_is_made_up_for_at_the_next_start() {
     }
     assert_eq!(states, ["complete", "canceled"]);
 }
+
+/// Every text of a source file below a folder.
+fn sources(folder: &std::path::Path, texts: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, texts);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            texts.push(std::fs::read_to_string(&path).expect("a text"));
+        }
+    }
+}
+
+#[test]
+fn every_code_of_a_problem_is_in_its_table() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("../../docs/api.md")).expect("the page");
+    let mut texts = Vec::new();
+    sources(&root.join("src"), &mut texts);
+    let mut codes = std::collections::BTreeSet::new();
+    for text in &texts {
+        for call in text.split("Problem::new(").skip(1) {
+            let arguments = call.split(';').next().unwrap_or_default();
+            // The code is the first text among the arguments, where it is a text at all.
+            let code = arguments.split('"').nth(1).unwrap_or_default();
+            let plain = code
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            if plain && !code.is_empty() {
+                codes.insert(code.to_owned());
+            }
+        }
+    }
+    assert!(codes.len() > 15, "{codes:?}");
+    for code in &codes {
+        assert!(
+            page.contains(&format!("`{code}`")),
+            "docs/api.md does not have {code}"
+        );
+    }
+}
