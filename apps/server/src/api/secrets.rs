@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use org_core::use_cases::secrets;
+use org_core::use_cases::{secrets, vaults};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -44,7 +44,13 @@ async fn add(
     State(state): State<AppState>,
     Json(form): Json<SecretForm>,
 ) -> Result<Response, Problem> {
-    let facts = secrets::add(state.ports(), &form.name, form.value.0, &caller.actor()).await?;
+    let ports = state.ports();
+    let vault = match &form.vault {
+        Some(name) => Some(vaults::named(ports, Some(name))?),
+        None => None,
+    };
+    let actor = caller.actor();
+    let facts = secrets::add_in(ports, &form.name, form.value.0, vault, &actor).await?;
     let name = utf8_percent_encode(facts.name.as_str(), NON_ALPHANUMERIC);
     let location = format!("/api/v1/secrets/{name}");
     Ok((

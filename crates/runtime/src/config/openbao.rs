@@ -92,7 +92,7 @@ pub(super) fn take(layers: &mut Layers) -> Option<Option<OpenBaoConfig>> {
     let namespace = layers.take("openbao.namespace", values::steps);
     let mount = layers.take("openbao.mount", values::some_steps);
     let prefix = layers.take("openbao.prefix", values::some_steps);
-    let ca_files = layers.take_list("openbao.ca_files", values::path);
+    let ca_files = layers.take_list("openbao.ca_files", ':', values::path);
     let method = layers.take("openbao.auth", method);
     let auth_mount = layers.take("openbao.auth_mount", values::steps);
     let role = layers.take("openbao.role", values::steps);

@@ -31,6 +31,7 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
         // What looks at no installation is the same everywhere; the rest says that it does not go.
         other @ (Command::Schedule(_)
         | Command::Run(_)
+        | Command::Vault(_)
         | Command::Completions(_)
         | Command::Man(_)) => here(other, app).await,
     }

@@ -4,9 +4,9 @@ use runtime::remote::Verb;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::whole;
+use super::{here, whole};
 use crate::app::App;
-use crate::commands::secret;
+use crate::commands::{Command, secret};
 use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
 use crate::output::secret::Secret;
@@ -21,7 +21,7 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
         secret::Command::Show(args) => remote.get(&["secrets", &args.name], &[]).await?,
         secret::Command::Add(args) => {
             let value = prompt::secret_input("Value")?;
-            let form = json!({"name": args.name, "value": value.expose_secret()});
+            let form = json!({"name": args.name, "value": value.expose_secret(), "vault": args.vault});
             remote
                 .send(Verb::Post, &["secrets"], &[], Some(form))
                 .await?
@@ -34,6 +34,10 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
             let path = ["secrets", args.name.as_str(), "rotate"];
             remote.send(Verb::Post, &path, &[], Some(form)).await?
         }
+        other @ (secret::Command::Link(_)
+        | secret::Command::Move(_)
+        | secret::Command::Test(_)
+        | secret::Command::History(_)) => return here(Command::Secret(other), app).await,
         secret::Command::Remove(args) => {
             let path = ["secrets", args.name.as_str()];
             remote.get::<Value>(&path, &[]).await?;

@@ -275,6 +275,9 @@ pub struct SecretForm {
     pub name: String,
     /// Its value; it never comes out again.
     pub value: Hidden,
+    /// The name of the vault to put it into, instead of the one that new secrets go to.
+    #[serde(default)]
+    pub vault: Option<String>,
 }
 
 /// Another value for a secret.
