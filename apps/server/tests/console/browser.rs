@@ -136,9 +136,12 @@ impl Browser {
                     tokio::time::sleep(LOOK).await;
                 }
             });
-            if seen.await.is_err() {
-                panic!("{caller}: never saw {text:?} on\n{}", self.page().await);
-            }
+            let seen = seen.await.is_ok();
+            assert!(
+                seen,
+                "{caller}: never saw {text:?} on\n{}",
+                self.page().await
+            );
         }
     }
 
@@ -156,12 +159,12 @@ impl Browser {
                     tokio::time::sleep(LOOK).await;
                 }
             });
-            if arrived.await.is_err() {
-                panic!(
-                    "{caller}: never arrived at {path}, but is at\n{}",
-                    self.page().await
-                );
-            }
+            let arrived = arrived.await.is_ok();
+            assert!(
+                arrived,
+                "{caller}: never arrived at {path}, but is at\n{}",
+                self.page().await
+            );
         }
     }
 
