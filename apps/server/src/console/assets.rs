@@ -142,7 +142,7 @@ mod tests {
             });
         assert_eq!(
             full,
-            "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+            "5c57d9ce9972c4c0685c16d92310ad7d42c96a55cae6ce0b9012eda48248a8fe"
         );
     }
 

@@ -133,7 +133,7 @@ impl Browser {
         async move {
             let seen = tokio::time::timeout(PATIENCE, async {
                 while !self.has(text).await {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::task::yield_now().await;
                 }
             });
             let seen = seen.await.is_ok();
@@ -156,7 +156,7 @@ impl Browser {
         async move {
             let arrived = tokio::time::timeout(PATIENCE, async {
                 while !self.path().await.starts_with(path) {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::task::yield_now().await;
                 }
             });
             let arrived = arrived.await.is_ok();
