@@ -307,17 +307,16 @@ impl Course {
                 step.end(StepState::Done);
             }
         }
-        match self.steps.iter_mut().find(|step| step.title == title) {
-            Some(step) => step.begin(),
-            None => {
-                let mut step = Step::new(title);
-                step.begin();
-                let at = self
-                    .steps
-                    .iter()
-                    .position(|step| step.state == StepState::Pending);
-                self.steps.insert(at.unwrap_or(self.steps.len()), step);
-            }
+        if let Some(step) = self.steps.iter_mut().find(|step| step.title == title) {
+            step.begin();
+        } else {
+            let mut step = Step::new(title);
+            step.begin();
+            let at = self
+                .steps
+                .iter()
+                .position(|step| step.state == StepState::Pending);
+            self.steps.insert(at.unwrap_or(self.steps.len()), step);
         }
     }
 
@@ -332,11 +331,10 @@ impl Course {
 fn title(step: &str) -> Option<&'static str> {
     Some(match step {
         "reach the host" => REACH,
-        "authenticate" => AUTHENTICATE,
+        "authenticate" | "exchange the code" => AUTHENTICATE,
         "check permissions" => PERMISSIONS,
         "first list" => FIRST_LIST,
         "look for what is known" => KNOWN,
-        "exchange the code" => AUTHENTICATE,
         _ => return None,
     })
 }

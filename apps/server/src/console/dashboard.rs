@@ -27,7 +27,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// How many days the drawing has.
-const DAYS: u64 = 14;
+const DAYS: u32 = 14;
 
 /// How many runs are read for it at most.
 const RUNS: usize = 2000;
@@ -147,10 +147,13 @@ async fn runs(state: &AppState, since: DateTime<Utc>) -> Result<Vec<SyncRun>, Pr
 }
 
 fn chart(runs: &[SyncRun], today: NaiveDate) -> Chart {
-    let first = today.checked_sub_days(Days::new(DAYS - 1)).unwrap_or(today);
+    let first = today
+        .checked_sub_days(Days::new(u64::from(DAYS) - 1))
+        .unwrap_or(today);
     let mut bars: Vec<Bar> = first
         .iter_days()
-        .take(DAYS as usize)
+        .zip(0..DAYS)
+        .map(|(day, _)| day)
         .map(|day| Bar {
             label: day.format("%-d %b").to_string(),
             ..Bar::default()
@@ -191,7 +194,7 @@ async fn page(
     let overviews = overview::all(state.ports(), Which::Present).await?;
     let pool = licenses::status(state.ports()).await?;
     let now = state.ports().clock.now();
-    let runs = runs(&state, now - chrono::TimeDelta::days(DAYS as i64)).await?;
+    let runs = runs(&state, now - chrono::TimeDelta::days(DAYS.into())).await?;
     let names = Names::read(&state).await?;
     let events = state
         .ports()

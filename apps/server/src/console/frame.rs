@@ -38,7 +38,7 @@ pub(super) struct Link {
     pub(super) apart: bool,
 }
 
-const LINKS: [Link; 8] = [
+pub(super) const LINKS: [Link; 8] = [
     link(
         Section::Dashboard,
         "Dashboard",
@@ -198,10 +198,6 @@ impl Frame {
         self
     }
 
-    pub(super) fn links(&self) -> &'static [Link] {
-        &LINKS
-    }
-
     /// Whether the reader may do the daily business.
     pub(super) fn can_write(&self) -> bool {
         self.level >= Level::Write
@@ -214,11 +210,6 @@ impl Frame {
 
     pub(super) fn initial(&self) -> char {
         self.name.chars().next().unwrap_or('?')
-    }
-
-    /// An icon, for templates.
-    pub(super) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
     }
 }
 

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::form::Form;
 use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
 use super::urls;
-use super::view::{Badge, Icon, Meter, Stamp, Tone, sentence, thousands};
+use super::view::{Badge, Meter, Stamp, Tone, sentence, thousands};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser};
 use crate::state::AppState;
@@ -89,10 +89,6 @@ pub(super) struct ExampleView {
 }
 
 impl PreviewPart {
-    pub(super) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
-
     fn refused(error: &str) -> Self {
         Self {
             error: Some(sentence(error)),

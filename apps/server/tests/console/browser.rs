@@ -133,12 +133,15 @@ impl Browser {
         async move {
             let seen = tokio::time::timeout(PATIENCE, async {
                 while !self.has(text).await {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::task::yield_now().await;
                 }
             });
-            if seen.await.is_err() {
-                panic!("{caller}: never saw {text:?} on\n{}", self.page().await);
-            }
+            let seen = seen.await.is_ok();
+            assert!(
+                seen,
+                "{caller}: never saw {text:?} on\n{}",
+                self.page().await
+            );
         }
     }
 
@@ -153,15 +156,15 @@ impl Browser {
         async move {
             let arrived = tokio::time::timeout(PATIENCE, async {
                 while !self.path().await.starts_with(path) {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::task::yield_now().await;
                 }
             });
-            if arrived.await.is_err() {
-                panic!(
-                    "{caller}: never arrived at {path}, but is at\n{}",
-                    self.page().await
-                );
-            }
+            let arrived = arrived.await.is_ok();
+            assert!(
+                arrived,
+                "{caller}: never arrived at {path}, but is at\n{}",
+                self.page().await
+            );
         }
     }
 

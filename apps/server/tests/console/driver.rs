@@ -26,7 +26,8 @@ impl Driver {
     /// `None` where there is no Chromium, which only CI takes for a failure.
     #[expect(
         clippy::disallowed_methods,
-        reason = "the browser under test is started here"
+        clippy::print_stdout,
+        reason = "the browser under test is started here, or it is told that there is none"
     )]
     pub(crate) fn start() -> Option<Self> {
         let Some(driver) = program(DRIVER, "/usr/bin/chromedriver") else {

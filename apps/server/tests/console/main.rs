@@ -13,4 +13,3 @@ mod place;
 mod sso;
 
 pub(crate) use browser::Browser;
-pub(crate) use place::Place;

@@ -1,7 +1,6 @@
 //! A server with a data directory of its own, and a simulated GitLab beside it.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
@@ -240,7 +239,7 @@ impl Place {
                 {
                     return;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, ended)

@@ -20,7 +20,7 @@ async fn window(browser: &Browser, first: &WindowHandle) -> WindowHandle {
             if let Some(other) = all.into_iter().find(|window| window != first) {
                 return other;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(super::browser::PATIENCE, found)
@@ -54,7 +54,7 @@ async fn a_person_signs_in_at_the_host_in_a_window_of_its_own() {
     browser.sees("Its first sync has ended").await;
     let closed = async {
         while client.windows().await.expect("the windows").len() > 1 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(super::browser::PATIENCE, closed)

@@ -24,7 +24,7 @@ use crate::console::board::{Attempt, Both, Purpose, TOKEN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section, go, render, render_with};
 use crate::console::urls;
-use crate::console::view::{Icon, duration, sentence};
+use crate::console::view::{duration, sentence};
 use crate::jobs::{Job, Kind, Outcome};
 use crate::state::AppState;
 use crate::workers;
@@ -42,12 +42,6 @@ pub(in crate::console) struct AddForm {
     pub(in crate::console) zones: Vec<&'static str>,
     pub(in crate::console) preview: Preview,
     pub(in crate::console) reach: Option<Reach>,
-}
-
-impl AddForm {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
 }
 
 /// The days of the week, as the form names them.
@@ -143,10 +137,6 @@ pub(in crate::console) struct ReachStep {
 }
 
 impl Reach {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
-
     pub(in crate::console) fn failed(&self) -> bool {
         self.error.is_some() || self.steps.iter().any(|step| !step.good)
     }

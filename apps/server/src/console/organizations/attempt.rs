@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::add::{ReachStep, form_page, reach_step};
@@ -24,7 +25,7 @@ use crate::state::AppState;
 #[template(path = "attempt_steps.html")]
 pub(in crate::console) struct Steps {
     pub(in crate::console) url: String,
-    pub(in crate::console) steps: Vec<StepView>,
+    pub(in crate::console) all: Vec<StepView>,
     pub(in crate::console) ended: bool,
     pub(in crate::console) failed: Option<Failed>,
     pub(in crate::console) done: Option<Done>,
@@ -67,17 +68,7 @@ pub(in crate::console) struct AttemptAside {
     pub(in crate::console) steps: Steps,
 }
 
-impl AttemptAside {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
-}
-
 impl Steps {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
-
     pub(in crate::console) fn of(attempt: &Attempt) -> Self {
         let course = attempt.course();
         let steps = course.steps.iter().map(|step| {
@@ -111,8 +102,15 @@ impl Steps {
             listing: course.end.is_none(),
         });
         Self {
-            url: urls::attempt_part(attempt.id, "steps"),
-            steps: steps.collect(),
+            url: urls::attempt_part(
+                attempt.id,
+                if course.sign_in.is_some() {
+                    "steps?waiting=true"
+                } else {
+                    "steps"
+                },
+            ),
+            all: steps.collect(),
             ended: course.end.is_some(),
             failed,
             done,
@@ -156,13 +154,25 @@ pub(super) async fn page(
     Ok(super::sso::with_pop_up(render(&page)))
 }
 
+/// What the page shows already.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Shown {
+    #[serde(default)]
+    waiting: bool,
+}
+
 pub(super) async fn steps(
     State(state): State<AppState>,
     _: Admin,
     Path(id): Path<String>,
+    Query(shown): Query<Shown>,
 ) -> Result<Response, Problem> {
     let attempt = find(&state, &id)?;
     attempt.expire(state.ports().clock.now());
+    // While a person is at the host nothing changes, and the page keeps what has the focus.
+    if shown.waiting && attempt.course().sign_in.is_some() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     Ok(render(&Steps::of(&attempt)))
 }
 

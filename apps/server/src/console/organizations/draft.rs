@@ -184,7 +184,10 @@ pub(super) fn of_settings(name: &str, settings: &Settings) -> Form {
         GroupScope::All => form.push("scope", "all"),
         GroupScope::Chosen(paths) => {
             form.push("scope", "chosen");
-            let lines: Vec<&str> = paths.iter().map(|path| path.as_str()).collect();
+            let lines: Vec<&str> = paths
+                .iter()
+                .map(org_core::text::GroupPath::as_str)
+                .collect();
             form.push("group_lines", lines.join("\n"));
         }
     }
@@ -195,9 +198,9 @@ pub(super) fn of_settings(name: &str, settings: &Settings) -> Form {
 /// An interval as people type it.
 fn short(seconds: u32) -> String {
     match seconds {
-        _ if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
-        _ if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ if seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         _ => format!("{seconds}s"),
     }
 }

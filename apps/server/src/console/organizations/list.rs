@@ -14,7 +14,7 @@ use crate::auth::{Csrf, CurrentUser};
 use crate::console::board;
 use crate::console::frame::{Frame, Noticed, Section, render};
 use crate::console::urls;
-use crate::console::view::{Badge, Icon, Stamp, sentence, thousands};
+use crate::console::view::{Badge, Stamp, sentence, thousands};
 use crate::state::AppState;
 
 /// One organization in the list.
@@ -156,10 +156,6 @@ impl Rows {
         }
         let moves = rows.iter().any(|row| row.progress.is_some());
         Ok(Self { rows, moves })
-    }
-
-    fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::console::form::Form;
 use crate::console::frame::{Frame, Notice, Noticed, go_with, render};
 use crate::console::history::EventView;
 use crate::console::urls;
-use crate::console::view::{Badge, Icon, Stamp, lifecycle, thousands, visibility};
+use crate::console::view::{Badge, Stamp, lifecycle, thousands, visibility};
 use crate::state::AppState;
 
 /// How many rows a page has.
@@ -285,12 +285,6 @@ pub(in crate::console) struct RepositoryPage {
     pub(in crate::console) gone: Option<Stamp>,
     pub(in crate::console) web: String,
     pub(in crate::console) events: Vec<EventView>,
-}
-
-impl RepositoryPage {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::new(name)
-    }
 }
 
 /// How many entries of a timeline are shown.

@@ -16,7 +16,7 @@ use crate::auth::{Csrf, CurrentUser};
 use crate::console::board;
 use crate::console::frame::{Frame, Noticed, Section, render};
 use crate::console::urls;
-use crate::console::view::{Badge, Icon, Meter, Stamp, Tone, counted, sentence, thousands};
+use crate::console::view::{Badge, Meter, Stamp, Tone, counted, sentence, thousands};
 use crate::state::AppState;
 
 /// A part of the pages of an organization.
@@ -85,10 +85,6 @@ pub(in crate::console) struct SyncProgress {
 }
 
 impl SyncProgress {
-    pub(in crate::console) fn icon(&self, name: &'static str) -> Icon {
-        Icon::with(name, if name == "loader-circle" { "spin" } else { "" })
-    }
-
     async fn read(
         state: &AppState,
         organization: &Organization,

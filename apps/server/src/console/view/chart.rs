@@ -118,7 +118,7 @@ impl fmt::Display for Chart {
                     "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"1\"/>"
                 )?;
             }
-            if index % every == 0 {
+            if index.is_multiple_of(every) {
                 write!(
                     f,
                     "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
