@@ -21,7 +21,8 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
         secret::Command::Show(args) => remote.get(&["secrets", &args.name], &[]).await?,
         secret::Command::Add(args) => {
             let value = prompt::secret_input("Value")?;
-            let form = json!({"name": args.name, "value": value.expose_secret(), "vault": args.vault});
+            let form =
+                json!({"name": args.name, "value": value.expose_secret(), "vault": args.vault});
             remote
                 .send(Verb::Post, &["secrets"], &[], Some(form))
                 .await?
