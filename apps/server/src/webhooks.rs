@@ -85,7 +85,7 @@ async fn notice(
                 .to_std()
                 .unwrap_or_default();
             let later = state.clone();
-            state.jobs().later(soon(later, organization, wait)).await;
+            Box::pin(state.jobs().later(soon(later, organization, wait))).await;
         }
     }
     Ok(StatusCode::ACCEPTED)
