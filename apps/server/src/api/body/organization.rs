@@ -4,6 +4,7 @@ use org_core::inventory::Presence;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
 use org_core::token::{CapabilityTable, Grant};
+use org_core::use_cases::credential::Revocation;
 use org_core::use_cases::overview::Overview;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -282,6 +283,12 @@ fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
 pub struct Removal {
     /// The name that it had.
     pub name: String,
+    /// The address of the host that it was at.
+    pub host: String,
+    /// What became of what a sign-in had granted at the host: `none` where there was none, `revoked`, or `left` where the host did not end it.
+    pub grant: &'static str,
+    /// With `left`: why, in words.
+    pub grant_detail: Option<String>,
     /// How many licenses are free again.
     pub freed_licenses: u64,
     /// How many secrets were deleted.
@@ -292,8 +299,16 @@ pub struct Removal {
 
 impl From<&org_core::use_cases::manage::Removal> for Removal {
     fn from(removal: &org_core::use_cases::manage::Removal) -> Self {
+        let (grant, grant_detail) = match &removal.revocation {
+            Revocation::NotGranted => ("none", None),
+            Revocation::Revoked => ("revoked", None),
+            Revocation::Failed(why) => ("left", Some(why.clone())),
+        };
         Self {
             name: removal.organization.name.to_string(),
+            host: removal.organization.host.to_string(),
+            grant,
+            grant_detail,
             freed_licenses: removal.freed,
             deleted_secrets: removal.secrets,
             secrets_left: removal.secrets_left,
