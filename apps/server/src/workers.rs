@@ -33,7 +33,8 @@ pub(crate) async fn follow(state: AppState) {
         state.stop(),
         &observer,
     );
-    tokio::join!(scheduled, sweeping, feed);
+    let alive = keep_alive(&state);
+    tokio::join!(scheduled, sweeping, feed, alive);
     let cut_off = std::mem::take(&mut *observer.cut_off());
     for run in &cut_off {
         if let Err(error) = runtime::sync::due_again(runtime.ports(), run).await {
@@ -41,6 +42,15 @@ pub(crate) async fn follow(state: AppState) {
         }
     }
     state.jobs().finish().await;
+}
+
+/// Keeps the token of the password manager's server alive, so that the first sync after a quiet time need not log in again.
+async fn keep_alive(state: &AppState) {
+    let mut stop = state.stop();
+    tokio::select! {
+        () = &mut stop => {}
+        () = state.runtime().keep_alive() => {}
+    }
 }
 
 async fn sweep(state: &AppState) {

@@ -1,4 +1,4 @@
-//! The promises of the ports [`AccountStore`](crate::ports::AccountStore) and [`AnswerStore`](crate::ports::AnswerStore).
+//! The promises of the ports [`AccountStore`] and [`AnswerStore`].
 
 use std::any::Any;
 use std::fmt;

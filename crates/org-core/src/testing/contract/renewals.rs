@@ -1,4 +1,4 @@
-//! The promises of the port [`RenewalStore`](crate::ports::RenewalStore).
+//! The promises of the port [`RenewalStore`].
 
 use chrono::TimeDelta;
 use futures_util::future::join;
