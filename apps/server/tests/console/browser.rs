@@ -303,8 +303,6 @@ impl Browser {
         let caller = std::panic::Location::caller();
         async move {
             const AXE: &str = include_str!("../vendor/axe.min.js");
-            // What slides in is looked at when it has arrived.
-            self.run("document.getAnimations().forEach((one) => { try { one.finish() } catch { one.cancel() } })").await;
             self.client
                 .execute(AXE, Vec::new())
                 .await

@@ -74,6 +74,8 @@ impl Driver {
             "--disable-sync",
             "--disable-dev-shm-usage",
             "--no-proxy-server",
+            // What slides in is not displayed at first, and WebDriver reads no text of what is not displayed.
+            "--force-prefers-reduced-motion",
             "--window-size=1360,900",
             "--lang=en-US",
             &profile,
