@@ -1,11 +1,11 @@
 //! Under which names the server is reached. A request to another name is refused, so that nobody makes it write links to a name of theirs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use runtime::config::ServerConfig;
 use url::Url;
 
@@ -19,6 +19,8 @@ pub struct Place {
     /// Where people go; without a path.
     base: Url,
     hosts: Vec<String>,
+    /// Other names of this machine, whose cookies the base does not get.
+    aliases: Vec<String>,
 }
 
 impl Place {
@@ -27,29 +29,39 @@ impl Place {
         let scheme = if tls { "https" } else { "http" };
         let port = bound.port();
         let base = config.public_url.clone().unwrap_or_else(|| {
-            let host = if bound.ip().is_unspecified() || bound.ip().is_loopback() {
-                "localhost".to_owned()
-            } else {
-                bound.ip().to_string()
+            let host = match bound.ip() {
+                ip if !ip.is_unspecified() && !ip.is_loopback() => literal(ip),
+                // A certificate is for a name. Without one, GitLab is to send people back to an address, since a name could be anybody's.
+                _ if tls => "localhost".to_owned(),
+                IpAddr::V6(ip) if ip.is_loopback() => literal(IpAddr::V6(ip)),
+                _ => "127.0.0.1".to_owned(),
             };
-            let text = format!("{scheme}://{host}:{port}/");
-            Url::parse(&text).unwrap_or_else(|_| localhost(scheme, port))
+            Url::parse(&format!("{scheme}://{host}:{port}/"))
+                .expect("an address and a number are a URL")
         });
         let mut hosts = config.allowed_hosts.clone();
+        let mut aliases = Vec::new();
         if let Some(url) = &config.public_url {
             hosts.extend(authorities(url));
         } else {
             for name in ["localhost", "127.0.0.1", "[::1]"] {
-                hosts.push(format!("{name}:{port}"));
+                aliases.push(format!("{name}:{port}"));
                 if port == 80 || port == 443 {
-                    hosts.push(name.to_owned());
+                    aliases.push(name.to_owned());
                 }
             }
+            hosts.extend(aliases.iter().cloned());
+            let own = authorities(&base);
+            aliases.retain(|alias| !own.contains(alias));
             if !bound.ip().is_unspecified() && !bound.ip().is_loopback() {
-                hosts.extend(authorities(&base));
+                hosts.extend(own);
             }
         }
-        Self { base, hosts }
+        Self {
+            base,
+            hosts,
+            aliases,
+        }
     }
 
     /// Where people go, such as `https://forgehold.example.com/`.
@@ -66,11 +78,27 @@ impl Place {
     pub fn knows(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| known == host)
     }
+
+    /// Where a page is to be looked at that was asked for under another name of this machine. Whoever signed in there would come
+    /// back from the sign-in page of a host as a stranger, because cookies belong to one name.
+    fn better(&self, host: &str, uri: &Uri) -> Option<String> {
+        let is_alias = self.aliases.iter().any(|alias| alias == host);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let here = self.base.as_str().trim_end_matches('/');
+        (is_alias && !NO_PAGE.iter().any(|prefix| path.starts_with(prefix)))
+            .then(|| format!("{here}{path}"))
+    }
 }
 
-fn localhost(scheme: &str, port: u16) -> Url {
-    Url::parse(&format!("{scheme}://localhost:{port}/"))
-        .expect("a name and a number are an address")
+/// What programs ask for.
+const NO_PAGE: [&str; 4] = ["/api/", "/healthz", "/readyz", "/metrics"];
+
+/// As it stands in a URL.
+fn literal(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 /// How browsers write the host of an address: without the usual port, or with any other.
@@ -86,12 +114,17 @@ fn authorities(url: &Url) -> Vec<String> {
 /// What answers under any name: probes ask by address.
 const ANY_NAME: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Refuses requests to a name that is not ours.
+/// Refuses requests to a name that is not ours, and leads people to the name that is best.
 pub async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let known = request
-        .extensions()
-        .get::<Client>()
-        .is_some_and(|client| state.place().knows(&client.host));
+    let place = state.place();
+    let host = request.extensions().get::<Client>().map(|it| &it.host);
+    if let Some(host) = host
+        && request.method() == Method::GET
+        && let Some(better) = place.better(host, request.uri())
+    {
+        return Redirect::temporary(&better).into_response();
+    }
+    let known = host.is_some_and(|host| place.knows(host));
     if known || ANY_NAME.contains(&request.uri().path()) {
         return next.run(request).await;
     }
@@ -133,9 +166,46 @@ mod tests {
     }
 
     #[test]
+    fn the_base_is_an_address_that_hosts_send_people_back_to() {
+        for (bound, base) in [
+            ("127.0.0.1:1", "http://127.0.0.1:1/"),
+            ("0.0.0.0:1", "http://127.0.0.1:1/"),
+            ("[::1]:1", "http://[::1]:1/"),
+            ("[::]:1", "http://127.0.0.1:1/"),
+            ("10.0.0.7:1", "http://10.0.0.7:1/"),
+            ("[fd00::7]:1", "http://[fd00::7]:1/"),
+        ] {
+            assert_eq!(place(bound, &[]).base().as_str(), base, "{bound}");
+        }
+    }
+
+    #[test]
+    fn people_are_led_to_the_name_whose_cookies_come_back() {
+        let better = |host: &str, path: &str| {
+            let uri = path.parse().expect("a path");
+            place("127.0.0.1:8080", &[]).better(host, &uri)
+        };
+        let there = |path: &str| Some(format!("http://127.0.0.1:8080{path}"));
+        assert_eq!(better("localhost:8080", "/a?b=1"), there("/a?b=1"));
+        assert_eq!(
+            better("[::1]:8080", "//evil.example"),
+            there("//evil.example")
+        );
+        assert_eq!(better("127.0.0.1:8080", "/a"), None);
+        assert_eq!(better("localhost:8080", "/api/v1/me"), None);
+        assert_eq!(better("evil.example", "/a"), None);
+        let public = [("FORGEHOLD_SERVER__PUBLIC_URL", "https://a.example")];
+        let uri = "/a".parse().expect("a path");
+        assert_eq!(
+            place("127.0.0.1:8080", &public).better("localhost:8080", &uri),
+            None
+        );
+    }
+
+    #[test]
     fn only_names_of_ours_are_known() {
         let local = place("127.0.0.1:8080", &[]);
-        assert_eq!(local.base().as_str(), "http://localhost:8080/");
+        assert_eq!(local.base().as_str(), "http://127.0.0.1:8080/");
         check(
             &local,
             &["localhost:8080", "127.0.0.1:8080", "[::1]:8080"],
