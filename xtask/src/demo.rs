@@ -2,9 +2,10 @@
 //! changes; and another one is signed in to.
 //!
 //! The simulator stands in for GitLab. Everything is done as a person would do it, through the program `forgehold`,
-//! and shown with the command that did it.
+//! and shown with the command that did it. At the end the server serves the same data as pages.
 
 mod browser;
+mod console;
 mod forgehold;
 mod script;
 mod simulator;
@@ -16,6 +17,7 @@ use std::process;
 
 use anyhow::{Context, Result, bail};
 
+use self::console::Console;
 use self::forgehold::Forgehold;
 use self::simulator::Simulator;
 use crate::command::Cmd;
@@ -28,7 +30,7 @@ use crate::workspace::Workspace;
 pub(crate) enum Binaries {
     /// Those that the tests use, which a run of the tests has just built.
     OfTests,
-    /// Just the two programs, without anything that only tests need: the shortest build of a fresh clone.
+    /// Just the three programs, without anything that only tests need: the shortest build of a fresh clone.
     Build,
 }
 
@@ -43,7 +45,7 @@ pub(crate) fn run(root: &Path, binaries: Binaries, afterwards: Afterwards) -> Re
     ui::heading("Building");
     let build = match binaries {
         Binaries::OfTests => PROGRAMS,
-        Binaries::Build => "--package cli --package gitlab-sim --bins",
+        Binaries::Build => "--package cli --package server --package gitlab-sim --bins",
     };
     if !Cmd::cargo(root).words("build --quiet").words(build).run()? {
         bail!("the programs do not build");
@@ -53,8 +55,18 @@ pub(crate) fn run(root: &Path, binaries: Binaries, afterwards: Afterwards) -> Re
 
     ui::heading("Starting a GitLab to talk to");
     let simulator = Simulator::start(&programs.join("gitlab-sim"), &folder.path)?;
-    let forgehold = Forgehold::new(&programs.join("forgehold"), &folder.path.join("data"));
-    script::play(forgehold, &simulator)
+    let data = folder.path.join("data");
+    let forgehold = Forgehold::new(&programs.join("forgehold"), &data);
+    let redirect = script::play(forgehold, &simulator)?;
+
+    ui::heading("The same in a browser");
+    let console = Console::start(&programs.join("forgehold-server"), &data, &simulator)?;
+    console.register(&simulator, &redirect)?;
+    console.visit(script::GROUP)?;
+    match binaries {
+        Binaries::OfTests => Ok(()),
+        Binaries::Build => console.stay(&simulator),
+    }
 }
 
 /// A folder of this run, removed at its end, whatever the end is.

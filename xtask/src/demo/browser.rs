@@ -48,6 +48,38 @@ impl Browser {
         bail!("the pages lead nowhere")
     }
 
+    /// The page at `address`, wherever that leads.
+    pub(super) fn open(&mut self, address: &str) -> Result<String> {
+        self.follow(address, None).map(|(_, page)| page)
+    }
+
+    /// Fills in the first form of the page at `address` and sends it; answers the title of the page that comes.
+    pub(super) fn send(&mut self, address: &str, values: &[(&str, &str)]) -> Result<String> {
+        let (address, page) = self.follow(address, None)?;
+        let (action, mut fields) = form(&page).context("a page without a form")?;
+        for (name, value) in &mut fields {
+            if let Some((_, typed)) = values.iter().find(|(field, _)| field == name) {
+                (*typed).clone_into(value);
+            }
+        }
+        let address = absolute(&address, &action)?;
+        let (_, page) = self.follow(&address, Some(&encoded(&fields)))?;
+        title(&page).context("a page without a title")
+    }
+
+    fn follow(&mut self, address: &str, form: Option<&str>) -> Result<(String, String)> {
+        let mut address = address.to_owned();
+        let mut response = self.request(&address, form)?;
+        for _ in 0..MAX_STEPS {
+            let Some(location) = response.location else {
+                return Ok((address, response.page));
+            };
+            address = absolute(&address, &location)?;
+            response = self.request(&address, None)?;
+        }
+        bail!("the pages lead nowhere")
+    }
+
     fn request(&mut self, address: &str, form: Option<&str>) -> Result<Response> {
         let (authority, path) = split(address)?;
         let cookies = self.cookies.entry(authority.to_owned()).or_default();

@@ -9,7 +9,7 @@ use super::simulator::{PASSWORD, Simulator};
 use crate::ui;
 
 /// The group that is connected; the simulator's own generated groups are below it.
-const GROUP: &str = "acme";
+pub(super) const GROUP: &str = "acme";
 
 /// The group that is connected by a sign-in.
 const SIGNED_IN: &str = "globex";
@@ -17,7 +17,8 @@ const SIGNED_IN: &str = "globex";
 /// The id of the application at the simulator.
 const CLIENT: &str = "forgehold-demo";
 
-pub(super) fn play(forgehold: Forgehold, simulator: &Simulator) -> Result<()> {
+/// Answers the redirect URI that the host knows Forgehold by at the terminal.
+pub(super) fn play(forgehold: Forgehold, simulator: &Simulator) -> Result<String> {
     by_token(&forgehold, simulator)?;
     by_sign_in(forgehold, simulator)
 }
@@ -63,7 +64,7 @@ fn by_token(forgehold: &Forgehold, simulator: &Simulator) -> Result<()> {
 }
 
 /// The host is signed in to by a person with a browser, as long as that lasts; and it hears when that is over.
-fn by_sign_in(forgehold: Forgehold, simulator: &Simulator) -> Result<()> {
+fn by_sign_in(forgehold: Forgehold, simulator: &Simulator) -> Result<String> {
     ui::heading("Signing in instead: first an application must be registered at the host");
     let mut add = vec!["org", "add", "gitlab", "--host", simulator.url()];
     add.extend(["--group", SIGNED_IN, "--no-personal", "--no-browser"]);
@@ -96,7 +97,7 @@ fn by_sign_in(forgehold: Forgehold, simulator: &Simulator) -> Result<()> {
     let ended = simulator.revocations()? - before;
     ensure!(ended == 1, "the host ended {ended} grants");
     ui::say(format_args!("  the host has ended {ended} grant"));
-    Ok(())
+    Ok(redirect.to_owned())
 }
 
 fn add_command<'a>(url: &'a str, login: &'a str) -> Vec<&'a str> {
