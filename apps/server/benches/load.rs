@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p server --bench load -- SECONDS REPOSITORIES` (30 and 20,000 without a word). Prints what was answered, how fast, and what failed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,26 @@ const PEOPLE: usize = 200;
 const REQUESTS: u32 = 1000;
 const CONNECTIONS: u32 = 50;
 
+/// How long the host takes for each answer.
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// What people look at.
+const PAGES: [&str; 4] = ["/", "/organizations", "/licenses", "/history"];
+
+/// What programs ask for.
+const PATHS: [&str; 7] = [
+    "/organizations",
+    "/repositories?limit=20",
+    "/repositories?text=1&limit=20",
+    "/licenses",
+    "/syncs?limit=10",
+    "/events?limit=20",
+    "/organizations/Big",
+];
+
+/// How often each is asked for alone.
+const ALONE: u32 = 20;
+
 const PASSWORD: &str = "correct horse battery staple";
 
 fn main() {
@@ -39,34 +60,42 @@ fn main() {
     runtime.block_on(run(seconds, repositories));
 }
 
+/// What was answered, by the path that was asked for.
 #[derive(Debug, Default)]
 struct Figures {
-    took: Vec<Duration>,
+    took: BTreeMap<&'static str, Vec<Duration>>,
     failed: u64,
 }
 
 impl Figures {
-    fn add(&mut self, good: bool, took: Duration) {
-        self.took.push(took);
+    fn add(&mut self, path: &'static str, good: bool, took: Duration) {
+        self.took.entry(path).or_default().push(took);
         self.failed += u64::from(!good);
     }
 
-    fn tell(&mut self, who: &str) {
-        self.took.sort_unstable();
-        let at = |percent: usize| {
-            let place = (self.took.len() * percent / 100).min(self.took.len().saturating_sub(1));
-            self.took.get(place).copied().unwrap_or_default()
-        };
-        say(&format!(
-            "{who}: {} answers, {} failed; half within {:?}, 95 % within {:?}, 99 % within {:?}, all within {:?}",
-            self.took.len(),
-            self.failed,
-            at(50),
-            at(95),
-            at(99),
-            at(100)
-        ));
+    fn tell(&self, who: &str) {
+        let all: Vec<Duration> = self.took.values().flatten().copied().collect();
+        say(&format!("{who}: {}, {} failed", spread(all), self.failed));
+        for (path, took) in &self.took {
+            say(&format!("  {path}: {}", spread(took.clone())));
+        }
     }
+}
+
+fn spread(mut took: Vec<Duration>) -> String {
+    took.sort_unstable();
+    let at = |percent: usize| {
+        let place = (took.len() * percent / 100).min(took.len().saturating_sub(1));
+        took.get(place).copied().unwrap_or_default()
+    };
+    format!(
+        "{} answers, half within {:.1?}, 95 % within {:.1?}, 99 % within {:.1?}, all within {:.1?}",
+        took.len(),
+        at(50),
+        at(95),
+        at(99),
+        at(100)
+    )
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are the output")]
@@ -82,6 +111,7 @@ async fn run(seconds: u32, repositories: u32) {
     let sim = GitlabSim::builder()
         .world(World::generate(&spec))
         .token(TokenSpec::user("alice").scopes(["read_api"]))
+        .latency(LATENCY)
         .start()
         .await
         .expect("the simulator starts");
@@ -118,6 +148,7 @@ async fn run(seconds: u32, repositories: u32) {
         "token": {"value": sim.token()},
         "license_existing": "all",
     });
+    say("the load begins with the first sync");
     let connected = client
         .post(format!("{url}/api/v1/organizations?wait=60"))
         .bearer_auth(&token)
@@ -132,6 +163,7 @@ async fn run(seconds: u32, repositories: u32) {
     let mut load = JoinSet::new();
     visit(&mut load, (&client, &url, &session), end, &people);
     call(&mut load, (&client, &url, &token), end, &programs);
+    synchronize(&mut load, (&client, &url, &token), end);
     while let Some(done) = load.join_next().await {
         done.expect("no panic");
     }
@@ -149,10 +181,15 @@ async fn run(seconds: u32, repositories: u32) {
     let syncs: serde_json::Value = serde_json::from_str(&syncs).expect("JSON");
     for run in syncs["items"].as_array().into_iter().flatten() {
         say(&format!(
-            "sync: {} after {} s, {} repositories seen",
-            run["state"], run["seconds"], run["counts"]["seen"]
+            "sync: {} from {} to {}, {} repositories seen in {} requests",
+            run["state"],
+            run["started_at"],
+            run["ended_at"],
+            run["counts"]["seen"],
+            run["requests"]
         ));
     }
+    alone(&client, &url, &session, &token).await;
     drop(stop);
     serving.await.expect("it ends");
 }
@@ -168,15 +205,15 @@ fn visit(
         let (client, figures) = (client.clone(), figures.clone());
         let (url, cookie) = (url.to_owned(), format!("forgehold_session={session}"));
         load.spawn(async move {
-            let pages = ["/", "/organizations", "/licenses", "/history"];
             let mut next = Instant::now() + Duration::from_millis(5 * person as u64);
             let mut page = person;
             while next < end {
                 tokio::time::sleep_until(next).await;
                 let begun = Instant::now();
-                let request = client.get(format!("{url}{}", pages[page % pages.len()]));
+                let path = PAGES[page % PAGES.len()];
+                let request = client.get(format!("{url}{path}"));
                 let good = whole(request.header("cookie", &cookie)).await;
-                figures.lock().await.add(good, begun.elapsed());
+                figures.lock().await.add(path, good, begun.elapsed());
                 page += 1;
                 next += Duration::from_secs(1);
             }
@@ -195,29 +232,63 @@ fn call(
         let (client, figures) = (client.clone(), figures.clone());
         let (url, token) = (url.to_owned(), token.to_owned());
         load.spawn(async move {
-            let paths = [
-                "/organizations",
-                "/repositories?limit=20",
-                "/repositories?text=1&limit=20",
-                "/licenses",
-                "/syncs?limit=10",
-                "/events?limit=20",
-                "/organizations/Big",
-            ];
             let pace = Duration::from_secs(CONNECTIONS.into()) / REQUESTS;
             let mut next = Instant::now() + pace * connection / CONNECTIONS;
             let mut turn = connection as usize;
             while next < end {
                 tokio::time::sleep_until(next).await;
                 let begun = Instant::now();
-                let request = client.get(format!("{url}/api/v1{}", paths[turn % paths.len()]));
+                let path = PATHS[turn % PATHS.len()];
+                let request = client.get(format!("{url}/api/v1{path}"));
                 let good = whole(request.bearer_auth(&token)).await;
-                figures.lock().await.add(good, begun.elapsed());
+                figures.lock().await.add(path, good, begun.elapsed());
                 turn += 1;
                 next += pace;
             }
         });
     }
+}
+
+/// Somebody asks for the next sync as soon as one has ended.
+fn synchronize(
+    load: &mut JoinSet<()>,
+    (client, url, token): (&reqwest::Client, &str, &str),
+    end: Instant,
+) {
+    let (client, token) = (client.clone(), token.to_owned());
+    let url = format!("{url}/api/v1/organizations/Big/sync?wait=60");
+    load.spawn(async move {
+        while Instant::now() < end {
+            let request = client.post(&url).bearer_auth(&token);
+            let response = request.send().await.expect("an answer");
+            assert!(response.status().is_success(), "{}", response.status());
+        }
+    });
+}
+
+/// The same without anybody else.
+async fn alone(client: &reqwest::Client, url: &str, session: &str, token: &str) {
+    let mut figures = Figures::default();
+    for path in PAGES {
+        for _ in 0..ALONE {
+            let begun = Instant::now();
+            let request = client.get(format!("{url}{path}"));
+            let cookie = format!("forgehold_session={session}");
+            let good = whole(request.header("cookie", cookie)).await;
+            figures.add(path, good, begun.elapsed());
+        }
+    }
+    figures.tell("people, one after another");
+    let mut figures = Figures::default();
+    for path in PATHS {
+        for _ in 0..ALONE {
+            let begun = Instant::now();
+            let request = client.get(format!("{url}/api/v1{path}"));
+            let good = whole(request.bearer_auth(token)).await;
+            figures.add(path, good, begun.elapsed());
+        }
+    }
+    figures.tell("programs, one after another");
 }
 
 /// Whether a request is answered, whole and well.
