@@ -14,6 +14,7 @@ mod racing;
 mod renewing;
 mod rotating;
 mod signing_in;
+mod vaulting;
 
 use std::sync::LazyLock;
 use std::time::Duration;
