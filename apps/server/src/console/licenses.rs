@@ -67,7 +67,7 @@ impl HolderView {
     }
 }
 
-/// What another policy would change.
+/// What another policy would change. Looking at every repository takes a while: it is done when somebody changes the rules, not for the page.
 #[derive(Template)]
 #[template(path = "policy_preview.html")]
 pub(super) struct PreviewPart {
@@ -139,7 +139,6 @@ pub(super) struct LicensesPage {
     pub(super) next: Option<String>,
     pub(super) seats_form: Form,
     pub(super) policy_form: Form,
-    pub(super) preview: PreviewPart,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -219,7 +218,6 @@ async fn draw(
                 urls::encoded(&next)
             )
         }),
-        preview: tried(state, forms.policy.value("policy")).await?,
         seats_form: forms.seats,
         policy_form: forms.policy,
     })

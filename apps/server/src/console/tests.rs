@@ -222,15 +222,15 @@ fn the_history_and_the_licenses() {
         next: Some(HOSTILE.to_owned()),
         seats_form: form(),
         policy_form: Form::with(&[("policy", HOSTILE)]),
-        preview: PreviewPart {
-            error: Some(HOSTILE.to_owned()),
-            looked_at: String::new(),
-            more: false,
-            included: String::new(),
-            newly_included: 0,
-            newly_excluded: 0,
-            examples: Vec::new(),
-        },
+    });
+    check(&PreviewPart {
+        error: Some(HOSTILE.to_owned()),
+        looked_at: String::new(),
+        more: false,
+        included: String::new(),
+        newly_included: 0,
+        newly_excluded: 0,
+        examples: Vec::new(),
     });
 }
 
