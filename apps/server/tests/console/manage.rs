@@ -108,7 +108,7 @@ async fn rules_are_tried_before_they_are_saved_and_seats_run_short() {
     };
     let organization = place.connect(&browser).await;
     browser.goto("/licenses").await;
-    browser.sees("The same as now").await;
+    browser.sees("Change a rule").await;
     browser
         .fill(
             "#policy",
