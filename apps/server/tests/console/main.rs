@@ -8,6 +8,7 @@ mod driver;
 mod enter;
 mod follow;
 mod manage;
+mod people;
 mod pictures;
 mod place;
 mod sso;

@@ -150,6 +150,77 @@ async fn a_blocked_window_is_noticed_and_the_same_tab_does_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_organization_with_a_token_signs_in_instead() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let before = place.connect(&browser).await;
+    let held = place.ports().licenses.summary().await.expect("a store");
+    let first = browser.client().window().await.expect("a window");
+    let client = browser.client();
+    browser
+        .goto(&format!("/organizations/{}/reconnect", before.id))
+        .await;
+    browser.click("#with_token").await;
+    browser.is_accessible("reconnecting by a sign-in").await;
+    browser.press("Reconnect").await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    client.switch_to_window(first).await.expect("it is there");
+    browser.sees("The organization stands").await;
+    browser.sees("Its first sync has ended").await;
+    let after = place.organization().await;
+    assert_eq!((after.id, after.name), (before.id, before.name));
+    assert!(after.auth.is_sso());
+    let same = place.ports().licenses.summary().await.expect("a store");
+    assert_eq!(same, held);
+    // The token had been made for the organization alone, and nobody needs it any more.
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0].reference, after.auth.secret());
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_without_scripts_signs_in_in_the_same_tab() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let without = serde_json::json!({ "value": true });
+    browser
+        .devtools("Emulation.setScriptExecutionDisabled", without)
+        .await;
+    proceed(&browser, &place).await;
+    browser.arrives("/organizations/attempts/").await;
+    browser.click("[data-same-tab]").await;
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    browser.sees("Back from the host").await;
+    browser.press("Go on").await;
+    browser.arrives("/organizations/attempts/").await;
+    let ended = async {
+        while !browser.has("Its first sync has ended").await {
+            if browser.is_there("noscript a").await {
+                browser.press("Load this page again").await;
+            }
+        }
+    };
+    tokio::time::timeout(super::browser::PATIENCE, ended)
+        .await
+        .expect("it ends");
+    assert!(place.organization().await.auth.is_sso());
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_does_not_know_us_is_told_with_what_to_register() {
     let place = Place::open().await;
     let Some(browser) = place.signed_in().await else {

@@ -69,7 +69,7 @@ const SHORTEST: usize = 12;
 /// The longest password; beyond it nobody types, and hashing costs.
 const LONGEST: usize = 1000;
 
-fn parse_password(password: &SecretString, name: &UserName) -> Result<(), String> {
+fn parse_password(password: &SecretString, name: Option<&UserName>) -> Result<(), String> {
     let text = password.expose_secret();
     let length = text.chars().count();
     if length < SHORTEST {
@@ -84,7 +84,10 @@ fn parse_password(password: &SecretString, name: &UserName) -> Result<(), String
     if text.chars().all(|character| Some(character) == first) {
         return Err("the password is one character, repeated; take several words".to_owned());
     }
-    if text.to_lowercase().contains(name.as_str()) && length < SHORTEST + name.as_str().len() {
+    if let Some(name) = name
+        && text.to_lowercase().contains(name.as_str())
+        && length < SHORTEST + name.as_str().len()
+    {
         return Err("the password is little more than the name; take several words".to_owned());
     }
     Ok(())

@@ -257,9 +257,7 @@ impl UserDraft {
             .role
             .parse::<Role>()
             .map_err(|error| errors.push(AccountMistake::new(AccountField::Role, error)));
-        if let Ok(name) = &name
-            && let Err(message) = parse_password(&self.password, name)
-        {
+        if let Err(message) = parse_password(&self.password, name.as_ref().ok()) {
             errors.push(AccountMistake::new(AccountField::Password, message));
         }
         match (name, role) {

@@ -230,7 +230,7 @@ async fn put_password(
     sessions: EndedSessions,
     actor: &Actor,
 ) -> Result<User, AccountError> {
-    parse_password(password, &user.name)
+    parse_password(password, Some(&user.name))
         .map_err(|message| AccountError::at(AccountField::Password, message))?;
     let hash = ports.passwords.hash(password).await?;
     let now = ports.clock.now();
