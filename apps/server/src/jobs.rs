@@ -18,7 +18,7 @@ use org_core::ids::{OrganizationId, UserId};
 use org_core::organization::Organization;
 use org_core::sync::run::{SyncRun, Trigger};
 use org_core::use_cases::{Progress, ProgressEvent};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -250,11 +250,7 @@ impl Jobs {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        if state.stop().now_or_never().is_some() {
-            let message = "the server is stopping";
-            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
-            return Err(problem.hinted("try again in a moment").retry_after(5));
-        }
+        refuse_when_stopping(state)?;
         let job = Arc::new(Job {
             id: state.ports().ids.next_id(),
             kind,
@@ -264,14 +260,7 @@ impl Jobs {
             state: watch::Sender::new(Progressed::default()),
         });
         let work = work(job.clone());
-        let mut running = self.running.lock().await;
-        // What has ended is taken out, so that the set does not grow for ever.
-        while running.try_join_next().is_some() {}
-        if running.len() >= MOST {
-            let message = "so much work is under way that no more is begun";
-            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_jobs", message);
-            return Err(problem.hinted("try again later").retry_after(30));
-        }
+        let mut running = self.with_room().await?;
         self.remember(&job);
         let (room, ended) = (self.room.clone(), job.clone());
         running.spawn(async move {
@@ -284,6 +273,39 @@ impl Jobs {
             drop(permit);
         });
         Ok(job)
+    }
+
+    /// What is under way, if there is room for more.
+    async fn with_room(&self) -> Result<AsyncMutexGuard<'_, JoinSet<()>>, Problem> {
+        let mut running = self.running.lock().await;
+        // What has ended is taken out, so that the set does not grow for ever.
+        while running.try_join_next().is_some() {}
+        if running.len() >= MOST {
+            let message = "so much work is under way that no more is begun";
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_jobs", message);
+            return Err(problem.hinted("try again later").retry_after(30));
+        }
+        Ok(running)
+    }
+
+    /// Does work of one request to its end, even if whoever asked goes away meanwhile: a handler is dropped then, and what it had
+    /// asked of a host would be answered to nobody.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        state: &AppState,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        refuse_when_stopping(state)?;
+        let (tell, told) = oneshot::channel();
+        self.with_room().await?.spawn(async move {
+            // Nobody may be there any more; then it is done all the same.
+            let _ = tell.send(work.await);
+        });
+        let lost = |_| {
+            let message = "the work was cut off";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+        };
+        told.await.map_err(lost)
     }
 
     fn remember(&self, job: &Arc<Job>) {
@@ -368,6 +390,15 @@ impl Jobs {
             while ending.join_next().await.is_some() {}
         }
     }
+}
+
+fn refuse_when_stopping(state: &AppState) -> Result<(), Problem> {
+    if state.stop().now_or_never().is_none() {
+        return Ok(());
+    }
+    let message = "the server is stopping";
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+    Err(problem.hinted("try again in a moment").retry_after(5))
 }
 
 impl fmt::Debug for Jobs {

@@ -140,6 +140,9 @@ notices! {
     Policy = "policy", Good, "The policy is saved. It decides on what is found from now on.";
     SecretAdded = "secret-added", Good, "The secret is in the password manager.";
     SecretRotated = "secret-rotated", Good, "The secret has its new value. Whatever uses it uses the new one from now on.";
+    SecretMoved = "secret-moved", Good, "The secret lives in the other vault now.";
+    SecretLinked = "secret-linked", Good, "The secret is linked. It is read where the company keeps it.";
+    TokenRotated = "token-rotated", Good, "The host has replaced the token, and the new one is in the password manager.";
     SecretRemoved = "secret-removed", Good, "The secret is removed.";
     UserAdded = "user-added", Good, "The account is made.";
     UserChanged = "user-changed", Good, "The account is changed.";

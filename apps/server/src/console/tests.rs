@@ -11,7 +11,9 @@ use super::form::Form;
 use super::frame::{Frame, Notice, Section};
 use super::history::{EventView, HistoryPage};
 use super::licenses::{HolderView, LicensesPage, PreviewPart};
-use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage};
+use super::secrets::{
+    AccessView, LinkPage, SecretForm, SecretPage, SecretTask, SecretView, SecretsPage, TestedView,
+};
 use super::tokens::{TokenAddPage, TokenView, TokensPage};
 use super::users::{UserAddPage, UserView, UsersPage};
 use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
@@ -234,21 +236,56 @@ fn the_history_and_the_licenses() {
     });
 }
 
+fn secret() -> SecretView {
+    SecretView {
+        name: HOSTILE.to_owned(),
+        owner: "Made by a person",
+        used_by: vec![HOSTILE.to_owned()],
+        version: "1".to_owned(),
+        age: (HOSTILE.to_owned(), Tone::Warn),
+        updated: at(),
+        expiry: Some((HOSTILE.to_owned(), Tone::Bad)),
+        last_used: Some(at()),
+        vault: HOSTILE.to_owned(),
+        place: Some(HOSTILE.to_owned()),
+        show: HOSTILE.to_owned(),
+        rotate: HOSTILE.to_owned(),
+        remove: Some(HOSTILE.to_owned()),
+    }
+}
+
 #[test]
 fn secrets_devices_people_and_tokens() {
     check(&SecretsPage {
         frame: frame(Section::Secrets),
-        secrets: vec![SecretView {
-            name: HOSTILE.to_owned(),
-            owner: "Made by a person",
-            used_by: vec![HOSTILE.to_owned()],
-            version: "1".to_owned(),
-            age: (HOSTILE.to_owned(), Tone::Warn),
-            updated: at(),
-            rotate: HOSTILE.to_owned(),
-            remove: Some(HOSTILE.to_owned()),
-        }],
+        secrets: vec![secret()],
         vault: HOSTILE.to_owned(),
+        links: true,
+    });
+    check(&SecretPage {
+        frame: frame(Section::Secrets),
+        secret: secret(),
+        url: HOSTILE.to_owned(),
+        created: at(),
+        accesses: vec![AccessView {
+            by: HOSTILE.to_owned(),
+            count: HOSTILE.to_owned(),
+            first: at(),
+            last: at(),
+        }],
+        tested: vec![TestedView {
+            host: HOSTILE.to_owned(),
+            organization: HOSTILE.to_owned(),
+            badge: Badge::new(Tone::Bad, "circle-x", HOSTILE),
+            detail: HOSTILE.to_owned(),
+        }],
+        others: vec![HOSTILE.to_owned()],
+        form: form(),
+    });
+    check(&LinkPage {
+        frame: frame(Section::Secrets),
+        form: form(),
+        vaults: vec![HOSTILE.to_owned()],
     });
     let (name, used_by) = (HOSTILE.to_owned(), vec![HOSTILE.to_owned()]);
     let rotate = SecretTask::Rotate {

@@ -22,6 +22,7 @@ pub(super) const LICENSES_POLICY: &str = "/licenses/policy";
 pub(super) const LICENSES_PREVIEW: &str = "/licenses/policy/preview";
 pub(super) const SECRETS: &str = "/secrets";
 pub(super) const SECRETS_ADD: &str = "/secrets/add";
+pub(super) const SECRETS_LINK: &str = "/secrets/link";
 pub(super) const DEVICES: &str = "/devices";
 pub(super) const HISTORY: &str = "/history";
 pub(super) const USERS: &str = "/users";

@@ -12,5 +12,6 @@ mod people;
 mod pictures;
 mod place;
 mod sso;
+mod vault;
 
 pub(crate) use browser::Browser;

@@ -77,7 +77,9 @@ async fn an_account_is_made_changed_closed_and_removed() {
     for button in ["Close the account", "Remove the account"] {
         open(&browser, "ada").await;
         browser.press(button).await;
-        browser.sees("is the only administrator who can sign in").await;
+        browser
+            .sees("is the only administrator who can sign in")
+            .await;
     }
     browser.is_accessible("the last administrator").await;
     browser.goto("/history").await;

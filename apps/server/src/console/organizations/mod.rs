@@ -7,6 +7,7 @@ mod draft;
 mod list;
 mod reconnect;
 mod repositories;
+mod rotate;
 mod show;
 mod sso;
 mod syncs;
@@ -42,6 +43,10 @@ pub(super) fn router() -> Router<AppState> {
             get(attempt::steps),
         )
         .route("/organizations/attempts/{attempt}/edit", get(attempt::edit))
+        .route(
+            "/organizations/{organization}/rotate-token",
+            get(rotate::page).post(rotate::proceed),
+        )
         .route("/organizations/{organization}", get(show::page))
         .route(
             "/organizations/{organization}/repositories",

@@ -38,6 +38,8 @@ pub(in crate::console) struct Head {
     pub(in crate::console) tab: Tab,
     pub(in crate::console) paused: bool,
     pub(in crate::console) removed: bool,
+    /// Whether there is an access token, which its host could replace.
+    pub(in crate::console) has_token: bool,
 }
 
 impl Head {
@@ -49,6 +51,7 @@ impl Head {
             tab,
             paused: organization.status == Status::Paused,
             removed: matches!(organization.status, Status::Removed { .. }),
+            has_token: !organization.auth.is_sso(),
         }
     }
 

@@ -5,9 +5,13 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
-use org_core::secret::SecretOwner;
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+use org_core::secret::{SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::{self, SecretRow};
+
+mod link;
+mod show;
 
 use super::form::Form;
 use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
@@ -17,10 +21,17 @@ use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser};
 use crate::state::AppState;
 
+pub(super) use link::LinkPage;
+pub(super) use show::{AccessView, SecretPage, TestedView};
+
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route(urls::SECRETS, get(page))
         .route(urls::SECRETS_ADD, get(add_page).post(add))
+        .route(urls::SECRETS_LINK, get(link::page).post(link::link))
+        .route("/secrets/{name}/show", get(show::page))
+        .route("/secrets/{name}/test", post(show::test))
+        .route("/secrets/{name}/move", post(show::relocate))
         .route("/secrets/{name}/rotate", get(rotate_page).post(rotate))
         .route("/secrets/{name}/remove", get(remove_page).post(remove))
 }
@@ -33,6 +44,12 @@ pub(super) struct SecretView {
     pub(super) version: String,
     pub(super) age: (String, Tone),
     pub(super) updated: Stamp,
+    pub(super) expiry: Option<(String, Tone)>,
+    pub(super) last_used: Option<Stamp>,
+    pub(super) vault: String,
+    /// Where it stands among the secrets of others, if it only points there.
+    pub(super) place: Option<String>,
+    pub(super) show: String,
     pub(super) rotate: String,
     /// Where it is removed; `None` while something uses it, or when it goes with what it was made for.
     pub(super) remove: Option<String>,
@@ -41,8 +58,32 @@ pub(super) struct SecretView {
 /// The days after which a secret is called old.
 const OLD: i64 = 180;
 
+/// The days before its end at which a secret is worth a warning, and at which it is urgent.
+const ENDING: i64 = 30;
+const URGENT: i64 = 7;
+
+/// When the host no longer takes it, in words.
+fn expiry(at: DateTime<Utc>, now: DateTime<Utc>) -> (String, Tone) {
+    // A day that has begun counts, as it does where organizations count their tokens down.
+    let days = ((at - now).num_seconds() + 86_399).div_euclid(86_400);
+    match days {
+        ..=0 => ("Expired".to_owned(), Tone::Bad),
+        days => {
+            let tone = match days {
+                ..=URGENT => Tone::Bad,
+                ..=ENDING => Tone::Warn,
+                _ => Tone::Plain,
+            };
+            (
+                format!("In {}", counted(days.unsigned_abs(), "day", "days")),
+                tone,
+            )
+        }
+    }
+}
+
 impl SecretView {
-    fn of(row: &SecretRow, now: chrono::DateTime<chrono::Utc>) -> Self {
+    fn of(row: &SecretRow, now: DateTime<Utc>) -> Self {
         let facts = &row.facts;
         let name = facts.name.to_string();
         let own = facts.owner == SecretOwner::Person;
@@ -61,6 +102,14 @@ impl SecretView {
             version: facts.version.to_string(),
             age: (age, if days > OLD { Tone::Warn } else { Tone::Plain }),
             updated: Stamp(facts.updated_at),
+            expiry: row.expires_at.map(|at| expiry(at, now)),
+            last_used: row.last_used_at.map(Stamp),
+            vault: facts.vault.to_string(),
+            place: match &facts.place {
+                SecretPlace::Kept => None,
+                SecretPlace::External(target) => Some(target.to_string()),
+            },
+            show: urls::secret(&name, "show"),
             rotate: urls::secret(&name, "rotate"),
             remove: (own && row.used_by.is_empty()).then(|| urls::secret(&name, "remove")),
             name,
@@ -74,6 +123,8 @@ pub(super) struct SecretsPage {
     pub(super) frame: Frame,
     pub(super) secrets: Vec<SecretView>,
     pub(super) vault: String,
+    /// Whether a vault can point at secrets of others.
+    pub(super) links: bool,
 }
 
 #[derive(Template)]
@@ -109,6 +160,7 @@ async fn page(
             .with_notice(&noticed),
         secrets: rows.iter().map(|row| SecretView::of(row, now)).collect(),
         vault: super::view::sentence(&vault),
+        links: link::vaults(&state).next().is_some(),
     }))
 }
 
@@ -226,4 +278,25 @@ async fn remove(
 ) -> Result<Response, Problem> {
     secrets::remove(state.ports(), &name, &admin.actor()).await?;
     Ok(go_with(urls::SECRETS, Notice::SecretRemoved))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_secret_is_counted_down() {
+        let now: DateTime<Utc> = "2026-11-27T12:00:00Z".parse().expect("a time");
+        for (at, words, tone) in [
+            ("2026-11-27T12:00:00Z", "Expired", Tone::Bad),
+            ("2026-11-27T12:00:01Z", "In 1 day", Tone::Bad),
+            ("2026-12-04T12:00:00Z", "In 7 days", Tone::Bad),
+            ("2026-12-04T12:00:01Z", "In 8 days", Tone::Warn),
+            ("2026-12-27T12:00:00Z", "In 30 days", Tone::Warn),
+            ("2027-11-27T00:00:00Z", "In 365 days", Tone::Plain),
+        ] {
+            let at = at.parse().expect("a time");
+            assert_eq!(expiry(at, now), (words.to_owned(), tone));
+        }
+    }
 }

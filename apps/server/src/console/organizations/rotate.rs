@@ -1,0 +1,85 @@
+//! Having the host replace the access token of an organization by a new one.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use org_core::organization::Organization;
+use org_core::use_cases::rotate::{DEFAULT_DAYS, rotate};
+use org_core::use_cases::{NoProgress, UseCaseError};
+
+use super::Named;
+use super::show::{Head, Tab, frame};
+use crate::api::problem::Problem;
+use crate::auth::{Admin, Csrf};
+use crate::console::form::Form;
+use crate::console::frame::{Frame, Notice, go_with, render, render_with};
+use crate::console::urls;
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "organization_rotate.html")]
+pub(in crate::console) struct RotatePage {
+    pub(in crate::console) frame: Frame,
+    pub(in crate::console) head: Head,
+    pub(in crate::console) form: Form,
+    pub(in crate::console) host: String,
+}
+
+fn show(organization: &Organization, admin: &Admin, csrf: &Csrf, form: Form) -> RotatePage {
+    RotatePage {
+        frame: frame(organization, &admin.0, csrf),
+        head: Head::new(organization, Tab::Settings),
+        form,
+        host: organization.host.to_string(),
+    }
+}
+
+pub(super) async fn page(admin: Admin, Named(organization): Named, csrf: Csrf) -> Response {
+    let form = Form::with(&[("days", &DEFAULT_DAYS.to_string())]);
+    render(&show(&organization, &admin, &csrf, form))
+}
+
+/// The host is asked once, and what it answers is kept even if the person goes away meanwhile.
+pub(super) async fn proceed(
+    State(state): State<AppState>,
+    admin: Admin,
+    Named(organization): Named,
+    csrf: Csrf,
+    form: Form,
+) -> Result<Response, Problem> {
+    let days = match form.text("days").map(|days| days.parse::<u64>()) {
+        None => None,
+        Some(Ok(days)) => Some(days),
+        Some(Err(_)) => {
+            let form = form.at("days", "give a whole number of days, such as 90");
+            let page = show(&organization, &admin, &csrf, form);
+            return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
+    };
+    let (shared, actor, before) = (state.clone(), admin.actor(), organization.clone());
+    let rotated = state
+        .jobs()
+        .to_the_end(&state, async move {
+            rotate(shared.ports(), before, days, &actor, &NoProgress).await
+        })
+        .await?;
+    match rotated {
+        Ok(organization) => Ok(go_with(
+            &urls::organization(organization.id),
+            Notice::TokenRotated,
+        )),
+        Err(error) => {
+            let form = match error {
+                UseCaseError::Invalid { errors } => {
+                    let message: Vec<String> =
+                        errors.iter().map(|error| error.message.clone()).collect();
+                    form.at("days", message.join("; "))
+                }
+                other => form.refused(&other.into()),
+            };
+            let page = show(&organization, &admin, &csrf, form);
+            Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+    }
+}
