@@ -27,6 +27,16 @@ use tokio::runtime::Runtime;
 const REPOSITORIES: u64 = 100_000;
 const ORGANIZATION: OrganizationId = build::organization_id(1);
 
+/// Those of the organization in an order, with a text in their paths.
+fn sorted(order: &str, text: Option<&str>) -> RepositoryFilter {
+    RepositoryFilter {
+        organization: Some(ORGANIZATION),
+        order: order.parse().expect("an order"),
+        text: text.map(str::to_owned),
+        ..RepositoryFilter::default()
+    }
+}
+
 fn listing() -> Vec<Repository> {
     (1..=REPOSITORIES)
         .map(|id| {
@@ -197,6 +207,21 @@ fn known_organization(criterion: &mut Criterion, runtime: &Runtime) {
             RepositoryFilter {
                 organization: Some(ORGANIZATION),
                 ..RepositoryFilter::default()
+            },
+        ),
+        (
+            "first page of one organization, latest activity first",
+            sorted("-activity", None),
+        ),
+        (
+            "page of a rare text, latest activity first",
+            sorted("-activity", Some("service-99999")),
+        ),
+        (
+            "first page of all, latest activity first",
+            RepositoryFilter {
+                organization: None,
+                ..sorted("-activity", None)
             },
         ),
         (

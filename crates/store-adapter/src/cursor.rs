@@ -47,7 +47,8 @@ pub(crate) fn uuid(kind: &'static str, text: &str) -> Result<Uuid, StoreError> {
     text.parse().map_err(|_| not_ours(kind))
 }
 
-fn not_ours(kind: &'static str) -> StoreError {
+/// The cursor is not of this list.
+pub(crate) fn not_ours(kind: &'static str) -> StoreError {
     StoreError::NotFound {
         what: format!("page of {kind} that begins there"),
     }

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use org_core::ports::RepositoryKey;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 /// The engine.
@@ -33,8 +34,14 @@ pub(crate) const GROUPS_BY_KEY: &str = " INDEXED BY sqlite_autoindex_groups_1";
 /// state of license, and to sort them.
 pub(crate) const IN_ORDER_OF_PATH: &str = " INDEXED BY repositories_by_path";
 
-/// The same within one organization.
-pub(crate) const IN_ORDER_WITHIN_ORGANIZATION: &str = " INDEXED BY repositories_by_organization";
+/// The same within one organization, in the order that is asked for.
+pub(crate) const fn in_order_within_organization(by: RepositoryKey) -> &'static str {
+    match by {
+        RepositoryKey::Path => " INDEXED BY repositories_by_organization",
+        RepositoryKey::Activity => " INDEXED BY repositories_by_activity",
+        RepositoryKey::FirstSeen => " INDEXED BY repositories_by_first_seen",
+    }
+}
 
 /// How many values one statement may bind (`SQLite` docs, limits).
 const BIND_LIMIT: usize = 32_766;
@@ -156,5 +163,10 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         4,
         "accounts",
         include_str!("../migrations/sqlite/0004_accounts.sql"),
+    ),
+    (
+        6,
+        "repository order",
+        include_str!("../migrations/sqlite/0006_repository_order.sql"),
     ),
 ];

@@ -146,6 +146,8 @@ fn the_same_commands_have_the_same_output() {
         "org show nobody",
         "org attempts",
         "repo list",
+        "repo list --sort -activity",
+        "repo list --sort=-path --limit 3",
         "repo list --limit 2",
         "repo list --organization acme --path API --license licensed",
         "repo list --presence gone",

@@ -49,14 +49,16 @@ struct RepositoryQuery {
     visibility: Option<String>,
     /// `present` (without a word), `gone` or `any`.
     presence: Option<String>,
-    /// Go on where an earlier page ended: its `next`.
+    /// `path` (without a word), `activity` or `first_seen`; a `-` before it for the other direction.
+    sort: Option<String>,
+    /// Go on where an earlier page ended: its `next`, with the same `sort`.
     after: Option<String>,
     /// The most that is answered.
     #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<u32>,
 }
 
-/// List repositories, in the order of their paths
+/// List repositories
 #[utoipa::path(get, path = "/repositories", tag = "repositories", params(RepositoryQuery),
     responses((status = 200, body = Page<Repository>)))]
 async fn repositories(
@@ -82,6 +84,7 @@ async fn repositories(
         lifecycle: word("lifecycle", query.lifecycle.as_deref())?,
         visibility: word("visibility", query.visibility.as_deref())?,
         presence,
+        order: word("sort", query.sort.as_deref())?.unwrap_or_default(),
     };
     let (after, limit) = (query.after.as_deref(), limit(query.limit)?);
     let page = state

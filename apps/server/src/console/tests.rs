@@ -11,9 +11,9 @@ use super::form::Form;
 use super::frame::{Frame, Notice, Section};
 use super::history::{EventView, HistoryPage};
 use super::licenses::{HolderView, LicensesPage, PreviewPart};
-use super::secrets::{
-    AccessView, LinkPage, SecretForm, SecretPage, SecretTask, SecretView, SecretsPage, TestedView,
-};
+use super::secrets::link::LinkPage;
+use super::secrets::show::{AccessView, SecretPage, TestedView};
+use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage};
 use super::tokens::{TokenAddPage, TokenView, TokensPage};
 use super::users::{UserAddPage, UserView, UsersPage};
 use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};

@@ -45,6 +45,21 @@ async fn repositories_are_searched_filtered_and_turned_over_by_the_server() {
         .await;
     browser.find("#results tbody tr:only-child").await;
     browser.sees("Archived").await;
+
+    // Another order, with the search kept, by the head of a column.
+    browser.goto(&format!("{own}?q=service")).await;
+    browser.find("th[aria-sort='ascending']").await;
+    browser.press("Repository").await;
+    browser.find("th[aria-sort='descending']").await;
+    browser.sees("service-120").await;
+    assert_eq!(browser.value("#q").await, "service");
+    browser.press("Next").await;
+    browser.sees("service-070").await;
+    browser.press("Last activity").await;
+    browser
+        .find("th:nth-child(5)[aria-sort='descending']")
+        .await;
+    browser.is_accessible("a sorted list").await;
     browser.is_content(&[]).await;
     browser.close().await;
     place.close().await;

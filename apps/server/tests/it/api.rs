@@ -195,6 +195,14 @@ async fn lists_are_read_page_by_page_and_filtered_by_the_server() {
     }
     assert_eq!(paths.len(), 25);
     assert!(paths.is_sorted());
+    let last = house.get("/repositories?sort=-path&limit=1").await;
+    assert_eq!(last.all("path"), ["acme/app-0025"]);
+    let next = last.body["next"].as_str().expect("there is more");
+    let after = |sort: &str| format!("/repositories?sort={sort}&limit=1&after={next}");
+    let second = house.get(&after("-path")).await;
+    assert_eq!(second.all("path"), ["acme/app-0024"]);
+    let other = house.get(&after("activity")).await;
+    assert_eq!(other.problem(), "422 invalid after");
     let some = house
         .get("/repositories?text=APP-001&license=licensed")
         .await;
@@ -213,6 +221,7 @@ async fn lists_are_read_page_by_page_and_filtered_by_the_server() {
         ("after=nonsense", "422 invalid after"),
         ("license=maybe", "422 invalid license"),
         ("presence=maybe", "422 invalid presence"),
+        ("sort=size", "422 invalid sort"),
         ("organization=globex", "404 not_found"),
     ] {
         let answer = house.get(&format!("/repositories?{query}")).await;

@@ -108,7 +108,7 @@ async fn people_come_change_and_go() {
     assert_eq!(add(&house, "bob", "viewer").await.problem(), "409 conflict");
     let bad = json!({"name": "a b", "password": "short", "role": "boss"});
     let bad = house.send(Method::POST, "/users", bad).await;
-    assert_eq!(bad.problem(), "422 invalid name,role");
+    assert_eq!(bad.problem(), "422 invalid name,role,password");
     let token = house.issue("bob", "read").await;
     let works = async |token: &str| {
         let request = house.client.get(house.url("/api/v1/me")).bearer_auth(token);

@@ -45,8 +45,8 @@ pub use sign_ins::SignInStore;
 pub use stores::{
     Applied, AttemptStore, Claim, ClaimRequest, EventFilter, EventStore, InventoryCounts,
     InventoryStore, LicenseStore, OrganizationChange, OrganizationStore, Page, PoolSummary,
-    PresenceFilter, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError,
-    SyncStore,
+    PresenceFilter, RepositoryFilter, RepositoryKey, RepositoryOrder, RepositoryRow, Roster,
+    RunEnd, SeatHolder, Stale, StoreError, SyncStore, UnknownOrder,
 };
 pub use vault::{SecretLinks, SecretVault, VaultError, VaultHealth, VaultTransfer};
 

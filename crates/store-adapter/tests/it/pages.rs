@@ -187,6 +187,11 @@ async fn pages_are_read_in_the_order_of_an_index() {
         AND path_key LIKE '%x%' ESCAPE '\\' ORDER BY path_key, organization, id LIMIT 50";
     let within = "FROM repositories INDEXED BY repositories_by_organization WHERE organization = x'00' \
         AND (path_key, organization, id) > ('a', x'00', 1) AND lifecycle = 'active' ORDER BY path_key, organization, id LIMIT 50";
+    let active = "FROM repositories INDEXED BY repositories_by_activity WHERE organization = x'00' \
+        AND (coalesce(last_activity_at, 0), organization, id) < (7, x'00', 1) AND path_key LIKE '%x%' ESCAPE '\\' \
+        ORDER BY coalesce(last_activity_at, 0) DESC, organization DESC, id DESC LIMIT 50";
+    let seen = "FROM repositories INDEXED BY repositories_by_first_seen WHERE organization = x'00' \
+        AND gone_since IS NULL ORDER BY first_seen, organization, id LIMIT 50";
     let queue = "FROM repositories WHERE license_state = 'waiting' AND (created_at, id, organization) > (1, 2, x'00') \
         ORDER BY created_at, id, organization LIMIT 50";
     let groups = "FROM groups WHERE organization = x'00' AND (gone, path_key, id) > (0, 'a', 1) \
@@ -198,11 +203,14 @@ async fn pages_are_read_in_the_order_of_an_index() {
     for (columns, query, index) in [
         (keys, path, "COVERING INDEX repositories_by_path"),
         (keys, within, "COVERING INDEX repositories_by_organization"),
+        (keys, active, "COVERING INDEX repositories_by_activity"),
+        (keys, seen, "COVERING INDEX repositories_by_first_seen"),
         (keys, queue, "COVERING INDEX repositories_by_license"),
         (
             waiting,
             counts,
-            "COVERING INDEX repositories_by_organization",
+            // Each of those that begin with the organization has what is counted.
+            "COVERING INDEX repositories_by_",
         ),
         ("*", groups, "INDEX groups_by_path"),
         ("*", due, "INDEX organizations_by_ready"),

@@ -40,7 +40,7 @@ pub(super) async fn run(command: repo::Command, app: &App, remote: &Remote) -> R
     match command {
         repo::Command::List(args) => {
             let presence = args.presence.as_str().to_owned();
-            let mut query = vec![("presence", presence)];
+            let mut query = vec![("presence", presence), ("sort", args.sort.to_string())];
             query.extend(optional("organization", args.organization));
             query.extend(optional("text", args.path));
             query.extend(optional(

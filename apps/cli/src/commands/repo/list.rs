@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use org_core::inventory::{Lifecycle, Visibility};
 use org_core::license::LicenseState;
-use org_core::ports::{PresenceFilter, RepositoryFilter};
+use org_core::ports::{PresenceFilter, RepositoryFilter, RepositoryOrder};
 
 use crate::app::App;
 use crate::commands::paging::{self, Paging};
@@ -35,6 +35,15 @@ pub(crate) struct Args {
     /// Show what is there, what is gone, or both
     #[arg(long, value_enum, default_value_t)]
     pub(crate) presence: Presence,
+
+    /// In which order: path, activity or `first_seen`; with a `-` before it, the other way round
+    #[arg(
+        long,
+        value_name = "ORDER",
+        default_value_t,
+        allow_hyphen_values = true
+    )]
+    pub(crate) sort: RepositoryOrder,
 
     #[command(flatten)]
     pub(crate) paging: Paging,
@@ -75,6 +84,7 @@ pub(crate) async fn run(args: Args, app: &App) -> Result {
             Presence::Gone => PresenceFilter::Gone,
             Presence::Any => PresenceFilter::Any,
         },
+        order: args.sort,
     };
     let (inventory, filter) = (&session.ports().inventory, &filter);
     let read = |after: Option<String>, limit| async move {

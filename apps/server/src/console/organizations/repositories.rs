@@ -10,7 +10,9 @@ use org_core::inventory::{KnownGroup, Lifecycle, Ownership, Presence, Visibility
 use org_core::license::LicenseState;
 use org_core::license::pool::SeatKey;
 use org_core::organization::Organization;
-use org_core::ports::{EventFilter, PresenceFilter, RepositoryFilter, RepositoryRow};
+use org_core::ports::{
+    EventFilter, PresenceFilter, RepositoryFilter, RepositoryKey, RepositoryOrder, RepositoryRow,
+};
 use org_core::use_cases::licenses::{self, Outcome};
 use serde::Deserialize;
 
@@ -43,6 +45,7 @@ pub(in crate::console) struct RepositoryView {
     pub(in crate::console) license: Badge,
     pub(in crate::console) branch: String,
     pub(in crate::console) activity: Option<Stamp>,
+    pub(in crate::console) first_seen: Stamp,
 }
 
 impl RepositoryView {
@@ -64,12 +67,13 @@ impl RepositoryView {
                 .unwrap_or_default()
                 .to_owned(),
             activity: repository.last_activity_at.map(Stamp),
+            first_seen: Stamp(row.known.first_seen),
         }
     }
 }
 
 /// What was searched for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Search {
     #[serde(default)]
     q: String,
@@ -81,6 +85,8 @@ pub(super) struct Search {
     visibility: String,
     #[serde(default)]
     presence: String,
+    #[serde(default)]
+    sort: String,
     after: Option<String>,
 }
 
@@ -98,6 +104,38 @@ impl Search {
                 "any" => PresenceFilter::Any,
                 _ => PresenceFilter::Present,
             },
+            order: self.order(),
+        }
+    }
+
+    fn order(&self) -> RepositoryOrder {
+        self.sort.parse().unwrap_or_default()
+    }
+
+    /// The head of a column that the list can be sorted by: by it, or the other way round if it is sorted by it already.
+    fn head(&self, own: &str, by: RepositoryKey) -> SortHead {
+        let now = self.order();
+        let chosen = now.by == by;
+        let order = RepositoryOrder {
+            by,
+            // The latest is what one looks for first.
+            descending: if chosen {
+                !now.descending
+            } else {
+                by != RepositoryKey::Path
+            },
+        };
+        let sorted = Self {
+            sort: order.to_string(),
+            ..self.clone()
+        };
+        SortHead {
+            url: format!("{own}?{}", sorted.query("")),
+            sorted: chosen.then_some(if now.descending {
+                "descending"
+            } else {
+                "ascending"
+            }),
         }
     }
 
@@ -108,6 +146,7 @@ impl Search {
             ("lifecycle", &self.lifecycle),
             ("visibility", &self.visibility),
             ("presence", &self.presence),
+            ("sort", &self.sort),
         ])
     }
 
@@ -132,12 +171,37 @@ impl Search {
             ("lifecycle", &self.lifecycle),
             ("visibility", &self.visibility),
             ("presence", &self.presence),
+            ("sort", &self.sort),
             ("after", after),
         ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty()));
         query.finish()
     }
+}
+
+/// The head of a column that the list can be sorted by.
+pub(in crate::console) struct SortHead {
+    pub(in crate::console) url: String,
+    /// How the list is sorted by it now, if it is: the word for `aria-sort`.
+    pub(in crate::console) sorted: Option<&'static str>,
+}
+
+impl SortHead {
+    pub(in crate::console) fn icon(&self) -> &'static str {
+        match self.sorted {
+            Some("descending") => "arrow-down",
+            Some(_) => "arrow-up",
+            None => "arrow-up-down",
+        }
+    }
+}
+
+/// The heads of the columns that the list can be sorted by.
+pub(in crate::console) struct SortHeads {
+    pub(in crate::console) path: SortHead,
+    pub(in crate::console) activity: SortHead,
+    pub(in crate::console) first_seen: SortHead,
 }
 
 #[derive(Template)]
@@ -148,6 +212,7 @@ pub(in crate::console) struct RepositoriesPage {
     pub(in crate::console) form: Form,
     pub(in crate::console) filtered: bool,
     pub(in crate::console) total: String,
+    pub(in crate::console) sort: SortHeads,
     pub(in crate::console) rows: Vec<RepositoryView>,
     pub(in crate::console) first: Option<String>,
     pub(in crate::console) next: Option<String>,
@@ -177,6 +242,11 @@ pub(super) async fn page(
         form: search.form(),
         filtered: search.is_filtered(),
         total: thousands(counts.repositories),
+        sort: SortHeads {
+            path: search.head(&own, RepositoryKey::Path),
+            activity: search.head(&own, RepositoryKey::Activity),
+            first_seen: search.head(&own, RepositoryKey::FirstSeen),
+        },
         rows: page.items.iter().map(RepositoryView::of).collect(),
         first: after.map(|_| format!("{own}?{}", search.query(""))),
         next: page

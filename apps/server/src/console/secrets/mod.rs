@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use org_core::secret::{SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::{self, SecretRow};
 
-mod link;
-mod show;
+pub(super) mod link;
+pub(super) mod show;
 
 use super::form::Form;
 use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
@@ -20,9 +20,6 @@ use super::view::{Stamp, Tone, counted};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser};
 use crate::state::AppState;
-
-pub(super) use link::LinkPage;
-pub(super) use show::{AccessView, SecretPage, TestedView};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

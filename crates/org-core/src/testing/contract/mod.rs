@@ -356,7 +356,10 @@ mod tests {
                 include_str!("host/listing.rs"),
             ],
         );
-        check(include_str!("inventory.rs"), &[]);
+        check(
+            include_str!("inventory/mod.rs"),
+            &[include_str!("inventory/orders.rs")],
+        );
         check(include_str!("licenses.rs"), &[]);
         check(
             include_str!("organizations/mod.rs"),

@@ -1,11 +1,12 @@
 //! Groups and repositories: reading them, and writing what a sync planned.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::paging::{CursorKey, page};
+use super::paging::{CursorKey, decode, page};
 use super::rows::Kept;
 use super::{Draft, MemoryStore, OrganizationRow, misuse};
 use crate::ids::{GroupId, OrganizationId, RepositoryId};
@@ -13,8 +14,8 @@ use crate::inventory::{Group, Inventory, KnownGroup, KnownRepository, Presence, 
 use crate::license::pool::SeatKey;
 use crate::license::{LicenseRecord, LicenseState};
 use crate::ports::{
-    InventoryCounts, InventoryStore, Page, PresenceFilter, RepositoryFilter, RepositoryRow, Stale,
-    StoreError,
+    InventoryCounts, InventoryStore, Page, PresenceFilter, RepositoryFilter, RepositoryKey,
+    RepositoryOrder, RepositoryRow, Stale, StoreError,
 };
 use crate::sync::plan::{GroupChange, RepositoryChange, SyncPlan};
 
@@ -187,20 +188,97 @@ fn fits(filter: &RepositoryFilter, known: &KnownRepository) -> bool {
             .is_none_or(|visibility| repository.visibility == visibility)
 }
 
+/// What repositories are compared by first: texts with texts and numbers with numbers, since a list has one order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct RepositoryPlace(String, OrganizationId, RepositoryId);
+enum RepositoryKeyValue {
+    Text(String),
+    Number(i64),
+}
+
+#[derive(PartialEq, Eq)]
+struct RepositoryPlace {
+    order: RepositoryOrder,
+    key: RepositoryKeyValue,
+    organization: OrganizationId,
+    id: RepositoryId,
+}
+
+impl RepositoryPlace {
+    fn of(order: RepositoryOrder, organization: OrganizationId, known: &KnownRepository) -> Self {
+        let repository = &known.repository;
+        let key = match order.by {
+            RepositoryKey::Path => RepositoryKeyValue::Text(repository.full_path.to_lowercase()),
+            RepositoryKey::Activity => RepositoryKeyValue::Number(
+                repository
+                    .last_activity_at
+                    .map_or(0, |at| at.timestamp_micros()),
+            ),
+            RepositoryKey::FirstSeen => {
+                RepositoryKeyValue::Number(known.first_seen.timestamp_micros())
+            }
+        };
+        Self {
+            order,
+            key,
+            organization,
+            id: repository.id,
+        }
+    }
+}
+
+impl Ord for RepositoryPlace {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let parts = |place: &Self| (place.organization, place.id);
+        let ascending = self
+            .key
+            .cmp(&other.key)
+            .then_with(|| parts(self).cmp(&parts(other)));
+        if self.order.descending {
+            ascending.reverse()
+        } else {
+            ascending
+        }
+    }
+}
+
+impl PartialOrd for RepositoryPlace {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl CursorKey for RepositoryPlace {
     const LIST: &'static str = "repositories";
 
     fn to_text(&self) -> String {
-        format!("{} {} {}", self.1, self.2, self.0)
+        let Self {
+            order,
+            key,
+            organization,
+            id,
+        } = self;
+        match key {
+            RepositoryKeyValue::Text(key) => format!("{order} {organization} {id} {key}"),
+            RepositoryKeyValue::Number(key) => format!("{order} {organization} {id} {key}"),
+        }
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, ' ');
+        let mut parts = text.splitn(4, ' ');
+        let order: RepositoryOrder = parts.next()?.parse().ok()?;
         let (organization, id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self(parts.next()?.to_owned(), organization, id))
+        let key = parts.next()?;
+        Some(Self {
+            order,
+            key: match order.by {
+                RepositoryKey::Path => RepositoryKeyValue::Text(key.to_owned()),
+                RepositoryKey::Activity | RepositoryKey::FirstSeen => {
+                    RepositoryKeyValue::Number(key.parse().ok()?)
+                }
+            },
+            organization,
+            id,
+        })
     }
 }
 
@@ -248,6 +326,14 @@ impl InventoryStore for MemoryStore {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page<RepositoryRow>, StoreError> {
+        let of_another = |cursor: &&str| {
+            decode::<RepositoryPlace>(cursor).is_some_and(|place| place.order != filter.order)
+        };
+        if after.as_ref().is_some_and(of_another) {
+            return Err(StoreError::NotFound {
+                what: format!("place in the list of repositories by {}", filter.order),
+            });
+        }
         let rows = self.read(|state| {
             let wanted =
                 |row: &&OrganizationRow| filter.organization.is_none_or(|id| row.record.id == id);
@@ -255,8 +341,7 @@ impl InventoryStore for MemoryStore {
             rows.flat_map(|row| {
                 let known = row.inventory.repositories.iter();
                 known.filter(|known| fits(filter, known)).map(|known| {
-                    let path = known.repository.full_path.to_lowercase();
-                    let place = RepositoryPlace(path, row.record.id, known.repository.id);
+                    let place = RepositoryPlace::of(filter.order, row.record.id, known);
                     (place, row.repository_row(known))
                 })
             })

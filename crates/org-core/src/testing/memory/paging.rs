@@ -22,7 +22,8 @@ fn encode<K: CursorKey>(key: &K) -> String {
     cursor
 }
 
-fn decode<K: CursorKey>(cursor: &str) -> Option<K> {
+/// The place that a cursor means; `None` if it is of another list.
+pub(super) fn decode<K: CursorKey>(cursor: &str) -> Option<K> {
     let hex = cursor.strip_prefix(K::LIST)?.strip_prefix('.')?;
     let bytes: Option<Vec<u8>> = hex
         .as_bytes()

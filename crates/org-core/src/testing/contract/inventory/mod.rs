@@ -2,6 +2,10 @@
 
 use chrono::TimeDelta;
 
+mod orders;
+
+pub use orders::*;
+
 use super::scene::{
     Listed, add, inventory, licensing, listed, projects, start_of, sync, unlicensed,
 };
@@ -9,7 +13,9 @@ use super::{Stores, assert_matches};
 use crate::inventory::{Lifecycle, Presence, Repository, Visibility};
 use crate::license::pool::Seats;
 use crate::license::{LicenseState, Reason};
-use crate::ports::{InventoryCounts, PresenceFilter, RepositoryFilter, RepositoryRow, StoreError};
+use crate::ports::{
+    InventoryCounts, PresenceFilter, RepositoryFilter, RepositoryOrder, RepositoryRow,
+};
 use crate::testing::build::{group, group_id, noon, organization_id, parsed, repository, seat_key};
 
 /// Runs the suite of the inventory; `make` is an expression for fresh [`Stores`].
@@ -29,6 +35,9 @@ macro_rules! inventory_store_contract {
             pages_have_each_repository_once,
             the_last_page_has_no_next,
             a_foreign_cursor_is_not_found,
+            every_order_has_each_repository_once,
+            what_is_not_told_is_the_oldest,
+            a_cursor_of_another_order_is_not_found,
             the_default_filter_hides_what_is_gone,
             filters_by_presence,
             filters_by_organization,
@@ -261,79 +270,6 @@ pub async fn one_group_is_the_same_as_in_the_inventory(stores: Stores) {
     }
 }
 
-/// `Zebra` comes after `apple`, and `Ł` is a letter like others.
-pub async fn repositories_are_in_the_order_of_paths_without_case(stores: Stores) {
-    add(&stores, &[licensing(1, "Acme")]).await;
-    let repositories = vec![
-        at(1, "acme/Zebra"),
-        at(2, "acme/apple"),
-        at(3, "Acme/Mango"),
-        at(4, "acme/ŁÓDŹ-b"),
-        at(5, "acme/łódź-a"),
-        at(6, "acme/apple/pie"),
-    ];
-    sync(&stores, 1, 1, listed(repositories), Seats::Unlimited).await;
-    for limit in [1, 2, 100] {
-        let ids = all(&stores, &RepositoryFilter::default(), limit).await;
-        assert_eq!(ids, [2, 6, 3, 1, 5, 4], "pages of {limit}");
-    }
-}
-
-/// The same path in two organizations, or twice in one while a host moves things, has its order too.
-pub async fn equal_paths_are_in_the_order_of_organizations(stores: Stores) {
-    add(&stores, &[licensing(2, "Globex"), licensing(1, "Acme")]).await;
-    let same = |ids: [u64; 2]| listed(vec![at(ids[0], "same/Path"), at(ids[1], "same/path")]);
-    sync(&stores, 2, 1, same([11, 3]), Seats::Unlimited).await;
-    sync(&stores, 1, 2, same([12, 4]), Seats::Unlimited).await;
-    for limit in [1, 3, 100] {
-        let ids = all(&stores, &RepositoryFilter::default(), limit).await;
-        assert_eq!(ids, [4, 12, 3, 11], "pages of {limit}");
-    }
-}
-
-/// Reading page by page is reading all, whatever the size of a page.
-pub async fn pages_have_each_repository_once(stores: Stores) {
-    add(&stores, &[licensing(1, "Acme"), licensing(2, "Globex")]).await;
-    sync(&stores, 1, 1, projects(1..=23), Seats::Unlimited).await;
-    sync(&stores, 2, 2, projects(101..=109), Seats::Unlimited).await;
-    let whole = all(&stores, &RepositoryFilter::default(), 1000).await;
-    assert_eq!(whole.len(), 32);
-    for limit in [1, 2, 5, 31, 32, 33] {
-        let paged = all(&stores, &RepositoryFilter::default(), limit).await;
-        assert_eq!(paged, whole, "pages of {limit}");
-    }
-}
-
-/// Nobody is sent to an empty page.
-pub async fn the_last_page_has_no_next(stores: Stores) {
-    add(&stores, &[licensing(1, "Acme")]).await;
-    let mut listed = projects(1..=4);
-    listed.groups = (1..=4)
-        .map(|id| group(id, &format!("g{id}")).build())
-        .collect();
-    sync(&stores, 1, 1, listed, Seats::Unlimited).await;
-    for (limit, more) in [(3, true), (4, false), (5, false)] {
-        let filter = RepositoryFilter::default();
-        let page = stores.inventory.repositories(&filter, None, limit).await;
-        assert_matches!(page, Ok(page) if page.next.is_some() == more);
-        let page = stores.inventory.groups(organization_id(1), None, limit);
-        assert_matches!(page.await, Ok(page) if page.next.is_some() == more);
-    }
-}
-
-/// Whatever a person put into a URL, it is told and not read.
-pub async fn a_foreign_cursor_is_not_found(stores: Stores) {
-    add(&stores, &[licensing(1, "Acme")]).await;
-    sync(&stores, 1, 1, projects(1..=2), Seats::Unlimited).await;
-    for cursor in ["", "2", "nonsense", "ż", "' OR 1=1 --", "e30="] {
-        let filter = RepositoryFilter::default();
-        let refused = stores.inventory.repositories(&filter, Some(cursor), 5);
-        assert_matches!(refused.await, Err(StoreError::NotFound { .. }));
-        let refused = stores.inventory.groups(organization_id(1), Some(cursor), 5);
-        assert_matches!(refused.await, Err(StoreError::NotFound { .. }));
-    }
-}
-
 /// A person who asks for nothing special sees what is there.
 pub async fn the_default_filter_hides_what_is_gone(stores: Stores) {
     add(&stores, &[licensing(1, "Acme")]).await;
@@ -489,6 +425,7 @@ pub async fn filters_work_together_and_across_pages(stores: Stores) {
         lifecycle: Some(Lifecycle::Active),
         visibility: Some(Visibility::Private),
         presence: PresenceFilter::Present,
+        order: RepositoryOrder::default(),
     };
     let expected = [1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
     for limit in [1, 3, 100] {
