@@ -157,4 +157,9 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "accounts",
         include_str!("../migrations/sqlite/0004_accounts.sql"),
     ),
+    (
+        5,
+        "identities",
+        include_str!("../migrations/sqlite/0005_identities.sql"),
+    ),
 ];
