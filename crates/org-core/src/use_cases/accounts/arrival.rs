@@ -281,11 +281,15 @@ pub async fn arrive(
             .map_err(|wait| ArrivalError::TooManyAttempts { wait })?;
         throttle.failed(&account, &client.address, now);
     }
-    let (arrival, found) = judged(identity, returned, now).await?;
-    throttle
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .succeeded(&account, &client.address);
+    let judged = judged(identity, returned, now).await;
+    // Whoever changes their mind, or is slow, guesses nothing: the answer belonged to a question of this very browser.
+    if let Ok(_) | Err(ArrivalError::Denied | ArrivalError::Expired) = &judged {
+        throttle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .succeeded(&account, &client.address);
+    }
+    let (arrival, found) = judged?;
     let entered = enter(ports, identity, &found).await;
     let user = match entered {
         Ok(user) => user,
