@@ -26,7 +26,7 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Have an account belong to a person at the provider of OpenID Connect, so that they sign in to it there
+    /// Have an account belong to a person at the identity provider, so that they sign in to it there
     LinkAccount {
         /// The account
         #[arg(value_name = "NAME")]

@@ -41,7 +41,7 @@ pub(crate) enum Way {
     #[default]
     Environment,
     Direct,
-    Proxy(Proxy),
+    Proxy(Box<Proxy>),
 }
 
 /// What has to be known about the provider, and about us there.
@@ -135,7 +135,7 @@ impl OidcConfig {
         let proxy = Proxy::all(address).map_err(|_| ConfigError::Client {
             detail: "the address of the proxy is none".to_owned(),
         })?;
-        self.way = Way::Proxy(proxy);
+        self.way = Way::Proxy(Box::new(proxy));
         Ok(self)
     }
 }

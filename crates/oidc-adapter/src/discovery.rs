@@ -27,6 +27,8 @@ struct Metadata {
     token_endpoint: Url,
     jwks_uri: Url,
     #[serde(default)]
+    userinfo_endpoint: Option<Url>,
+    #[serde(default)]
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
@@ -43,6 +45,8 @@ struct Keys {
 pub(crate) struct Known {
     pub(crate) authorization: Url,
     pub(crate) token: Url,
+    /// Where more is told of a person.
+    pub(crate) userinfo: Option<Url>,
     /// Whether the client secret goes into the body and not into a header.
     pub(crate) secret_in_body: bool,
     /// Whether every answer says who answers.
@@ -76,6 +80,10 @@ pub(crate) async fn discover(
         ("authorization_endpoint", &found.authorization_endpoint),
         ("token_endpoint", &found.token_endpoint),
         ("jwks_uri", &found.jwks_uri),
+        (
+            "userinfo_endpoint",
+            found.userinfo_endpoint.as_ref().unwrap_or(&found.jwks_uri),
+        ),
     ] {
         if !is_safe(url) {
             return Err(unexpected(format!("its {name} is no https address")));
@@ -91,6 +99,7 @@ pub(crate) async fn discover(
         says_issuer: found.authorization_response_iss_parameter_supported,
         authorization: found.authorization_endpoint,
         token: found.token_endpoint,
+        userinfo: found.userinfo_endpoint,
         keys: keys(client, &found.jwks_uri).await?,
         jwks: found.jwks_uri,
         read_at: now,

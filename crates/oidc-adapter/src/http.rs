@@ -2,7 +2,7 @@
 
 use org_core::ports::IdentityError;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
@@ -45,7 +45,7 @@ pub(crate) fn client(config: &OidcConfig) -> Result<Client, ConfigError> {
     builder = match &config.way {
         Way::Environment => builder,
         Way::Direct => builder.no_proxy(),
-        Way::Proxy(proxy) => builder.proxy(proxy.clone()),
+        Way::Proxy(proxy) => builder.proxy(proxy.as_ref().clone()),
     };
     builder.build().map_err(|error| ConfigError::Client {
         detail: cause(&error),
@@ -58,7 +58,15 @@ pub(crate) async fn get<T: DeserializeOwned>(
     what: &str,
     url: &Url,
 ) -> Result<T, IdentityError> {
-    let answer = client.get(url.clone()).send().await.map_err(|e| lost(&e))?;
+    ask(client.get(url.clone()), &format!("{what} at {url}")).await
+}
+
+/// Asks for a document.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    request: RequestBuilder,
+    what: &str,
+) -> Result<T, IdentityError> {
+    let answer = request.send().await.map_err(|error| lost(&error))?;
     let status = answer.status();
     if status.is_server_error() || status.as_u16() == 429 {
         return Err(IdentityError::Unavailable {
@@ -68,7 +76,7 @@ pub(crate) async fn get<T: DeserializeOwned>(
     if status.as_u16() != 200 {
         return Err(IdentityError::Unexpected {
             detail: format!(
-                "{what} at {url} was answered with status {}; check `server.oidc.issuer`",
+                "{what} was answered with status {}; check `server.oidc.issuer`",
                 status.as_u16()
             ),
         });

@@ -12,21 +12,23 @@ use oauth2::basic::{
 use oauth2::http::StatusCode;
 use oauth2::{
     AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret,
-    CsrfToken, EndpointNotSet, EndpointSet, ErrorResponse, ExtraTokenFields, HttpRequest,
-    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
-    StandardRevocableToken, StandardTokenResponse, TokenUrl,
+    CsrfToken, EndpointNotSet, EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use org_core::accounts::VerifiedIdentity;
 use org_core::oauth::RedirectUri;
 use org_core::ports::{Clock, IdentityAnswer, IdentityError, IdentityProvider, IdentityQuestion};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+use url::Url;
 
 use crate::config::{ConfigError, OidcConfig};
 use crate::discovery::{Known, discover};
-use crate::http::{client, lost, read, tame};
-use crate::token::{Expected, Fault, verify};
+use crate::http::{ask, client, lost, read, tame};
+use crate::token::{Expected, Fault, Judged, groups, verify};
 
 /// The answer of the token endpoint besides that of OAuth. It is no `Debug` that shows the token.
 #[derive(Clone, Serialize, Deserialize)]
@@ -120,7 +122,7 @@ impl OidcProvider {
         &self,
         known: &Known,
         answer: &IdentityAnswer<'_>,
-    ) -> Result<SecretString, IdentityError> {
+    ) -> Result<Given, IdentityError> {
         let application = self.application(known, answer.redirect)?;
         let code = AuthorizationCode::new(answer.code.expose_secret().to_owned());
         let verifier = PkceCodeVerifier::new(answer.verifier.expose_secret().to_owned());
@@ -131,30 +133,47 @@ impl OidcProvider {
             .request_async(&sending)
             .await
             .map_err(|error| self.refusal(error, answer))?;
-        tokens
-            .extra_fields()
-            .id_token
-            .clone()
-            .map(SecretString::from)
-            .ok_or_else(|| IdentityError::Unexpected {
-                detail: "its token endpoint gave no ID token; the scope `openid` must be allowed"
-                    .to_owned(),
-            })
+        let identity = tokens.extra_fields().id_token.clone();
+        let identity = identity.ok_or_else(|| IdentityError::Unexpected {
+            detail: "its token endpoint gave no ID token; the scope `openid` must be allowed"
+                .to_owned(),
+        })?;
+        Ok(Given {
+            identity: SecretString::from(identity),
+            access: SecretString::from(tokens.access_token().secret().to_owned()),
+        })
     }
 
-    fn refusal<E: ErrorResponse>(
+    /// The groups that the provider tells only to whoever asks for more (`OpenID` Connect Core, section 5.3). They count for the same person alone.
+    async fn more_groups(
         &self,
-        error: RequestTokenError<Sent, E>,
+        url: &Url,
+        access: &SecretString,
+        subject: &str,
+    ) -> Result<Vec<String>, IdentityError> {
+        let request = self.client.get(url.clone());
+        let request = request.bearer_auth(access.expose_secret());
+        let more: Map<String, Value> =
+            ask(request, "what the provider tells of the person").await?;
+        if more.get("sub").and_then(Value::as_str) != Some(subject) {
+            return Err(IdentityError::Invalid {
+                detail: "what the provider tells besides is about somebody else".to_owned(),
+            });
+        }
+        let groups = groups(&more, &self.config.groups_claim).map_err(told)?;
+        Ok(groups.unwrap_or_default())
+    }
+
+    fn refusal(
+        &self,
+        error: RequestTokenError<Sent, BasicErrorResponse>,
         answer: &IdentityAnswer<'_>,
-    ) -> IdentityError
-    where
-        E: Said,
-    {
+    ) -> IdentityError {
         match error {
             RequestTokenError::Request(Sent(error)) => error,
             RequestTokenError::ServerResponse(said) => {
-                let (code, words) = said.said();
-                let mut words = words;
+                let code = said.error().as_ref();
+                let mut words = said.error_description().cloned().unwrap_or_default();
                 let secrets = [Some(answer.code), Some(answer.verifier)];
                 let own = self.config.client_secret.as_ref();
                 // A provider may repeat what it was sent.
@@ -163,7 +182,7 @@ impl OidcProvider {
                 }
                 let words = tame(&words);
                 IdentityError::Refused {
-                    code: tame(&code),
+                    code: tame(code),
                     detail: if words.is_empty() {
                         "it does not say more".to_owned()
                     } else {
@@ -185,7 +204,7 @@ impl OidcProvider {
         &self,
         token: &str,
         answer: &IdentityAnswer<'_>,
-    ) -> Result<VerifiedIdentity, IdentityError> {
+    ) -> Result<Judged, IdentityError> {
         let mut held = self.known.lock().await;
         let now = self.clock.now();
         let expected = Expected {
@@ -202,15 +221,23 @@ impl OidcProvider {
         if verified == Err(Fault::UnknownKey) && known.read_keys_again(&self.client, now).await? {
             verified = verify(token, known.keys(), expected);
         }
-        verified.map_err(|fault| IdentityError::Invalid {
-            detail: match fault {
-                Fault::UnknownKey => {
-                    "it is signed by a key that the provider does not have".to_owned()
-                }
-                Fault::Invalid(detail) => detail,
-            },
-        })
+        verified.map_err(told)
     }
+}
+
+fn told(fault: Fault) -> IdentityError {
+    IdentityError::Invalid {
+        detail: match fault {
+            Fault::UnknownKey => "it is signed by a key that the provider does not have".to_owned(),
+            Fault::Invalid(detail) => detail,
+        },
+    }
+}
+
+/// What a code was changed into.
+struct Given {
+    identity: SecretString,
+    access: SecretString,
 }
 
 /// Sends one request of the library, and reads its answer within the limits.
@@ -255,18 +282,6 @@ impl Sending<'_> {
     }
 }
 
-/// What an error of the library says.
-trait Said {
-    fn said(&self) -> (String, String);
-}
-
-impl Said for BasicErrorResponse {
-    fn said(&self) -> (String, String) {
-        let words = self.error_description().cloned().unwrap_or_default();
-        (self.error().as_ref().to_owned(), words)
-    }
-}
-
 /// Why no answer came, as the library wants it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -308,8 +323,18 @@ impl IdentityProvider for OidcProvider {
                 detail: "the answer does not say that this provider gave it (iss)".to_owned(),
             });
         }
-        let token = self.exchange(&known, answer).await?;
-        self.judged(token.expose_secret(), answer).await
+        let given = self.exchange(&known, answer).await?;
+        let judged = self.judged(given.identity.expose_secret(), answer).await?;
+        let mut identity = judged.identity;
+        identity.groups = match (judged.groups, &known.userinfo) {
+            (Some(groups), _) => groups,
+            (None, None) => Vec::new(),
+            (None, Some(url)) => {
+                let subject = &identity.id.subject;
+                self.more_groups(url, &given.access, subject).await?
+            }
+        };
+        Ok(identity)
     }
 }
 

@@ -39,6 +39,15 @@ pub(crate) enum Fault {
     Invalid(String),
 }
 
+/// What a token proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Judged {
+    /// Who it is about; the groups stand beside it.
+    pub(crate) identity: VerifiedIdentity,
+    /// The groups; `None` if the token does not speak of them.
+    pub(crate) groups: Option<Vec<String>>,
+}
+
 fn invalid<T>(detail: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Invalid(detail.into()))
 }
@@ -128,11 +137,7 @@ fn key<'k>(keys: &'k [Jwk], id: Option<&str>, algorithm: Algorithm) -> Result<&'
 }
 
 /// Who the token is about, if it is right in everything. No message repeats any of it.
-pub(crate) fn verify(
-    token: &str,
-    keys: &[Jwk],
-    expected: Expected<'_>,
-) -> Result<VerifiedIdentity, Fault> {
+pub(crate) fn verify(token: &str, keys: &[Jwk], expected: Expected<'_>) -> Result<Judged, Fault> {
     if token.len() > MOST_BYTES {
         return invalid("it is too long");
     }
@@ -175,7 +180,7 @@ pub(crate) fn verify(
     clippy::cast_precision_loss,
     reason = "seconds since 1970 are far below what a float counts exactly"
 )]
-fn judge(claims: Claims, expected: Expected<'_>) -> Result<VerifiedIdentity, Fault> {
+fn judge(claims: Claims, expected: Expected<'_>) -> Result<Judged, Fault> {
     let (now, skew) = (expected.now.timestamp() as f64, SKEW_SECONDS as f64);
     if claims.iss != expected.issuer {
         return invalid("it is of another issuer");
@@ -190,11 +195,10 @@ fn judge(claims: Claims, expected: Expected<'_>) -> Result<VerifiedIdentity, Fau
     if claims.azp.is_some_and(|azp| azp != expected.client_id) {
         return invalid("it was made for another application (azp)");
     }
-    // Written so that what is no number is refused.
-    if !(claims.exp + skew > now) {
+    if claims.exp <= now - skew {
         return invalid("it has expired, or the clocks of the provider and of this machine differ");
     }
-    if !(claims.iat - skew <= now) || claims.nbf.is_some_and(|from| !(from - skew <= now)) {
+    if claims.iat > now + skew || claims.nbf.is_some_and(|from| from > now + skew) {
         return invalid(
             "it is from the future: the clocks of the provider and of this machine differ",
         );
@@ -207,21 +211,8 @@ fn judge(claims: Claims, expected: Expected<'_>) -> Result<VerifiedIdentity, Fau
     {
         return invalid("its subject is none");
     }
-    let groups = match claims.rest.get(expected.groups_claim) {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::String(one)) => vec![one.clone()],
-        Some(Value::Array(all)) if all.len() <= GROUPS_LIMIT => {
-            let texts = all.iter().filter_map(Value::as_str);
-            texts.map(str::to_owned).collect()
-        }
-        Some(_) => {
-            return invalid(format!(
-                "its claim `{}` is no list of at most {GROUPS_LIMIT} texts",
-                expected.groups_claim
-            ));
-        }
-    };
-    Ok(VerifiedIdentity {
+    let groups = groups(&claims.rest, expected.groups_claim)?;
+    let identity = VerifiedIdentity {
         id: ExternalId {
             issuer: claims.iss,
             subject,
@@ -231,11 +222,30 @@ fn judge(claims: Claims, expected: Expected<'_>) -> Result<VerifiedIdentity, Fau
         // Some providers write a text.
         email_verified: matches!(&claims.email_verified, Some(Value::Bool(true)))
             || matches!(&claims.email_verified, Some(Value::String(text)) if text == "true"),
-        groups,
-    })
+        groups: Vec::new(),
+    };
+    Ok(Judged { identity, groups })
 }
 
 fn text(claim: Option<&Value>) -> Option<String> {
     let text = claim?.as_str()?.trim();
     (!text.is_empty() && text.len() <= TEXT_LIMIT).then(|| text.to_owned())
+}
+
+/// The groups that stand under that name; `None` if there is none.
+pub(crate) fn groups(
+    claims: &Map<String, Value>,
+    name: &str,
+) -> Result<Option<Vec<String>>, Fault> {
+    match claims.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(one)) => Ok(Some(vec![one.clone()])),
+        Some(Value::Array(all)) if all.len() <= GROUPS_LIMIT => {
+            let texts = all.iter().filter_map(Value::as_str);
+            Ok(Some(texts.map(str::to_owned).collect()))
+        }
+        Some(_) => invalid(format!(
+            "its claim `{name}` is no list of at most {GROUPS_LIMIT} texts"
+        )),
+    }
 }

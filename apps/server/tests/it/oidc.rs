@@ -389,3 +389,51 @@ async fn a_wrong_secret_and_a_provider_that_is_gone_are_told_apart() {
         assert!(!text.contains("planted-wrong-secret"), "{}", path.display());
     }
 }
+
+/// What the program says when it is started with these settings of the provider.
+#[track_caller]
+fn does_not_start(change: (&str, &str), words: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = folder.path().join("open");
+    std::fs::write(&open, "planted-secret").expect("written");
+    let mut settings = vec![
+        ("SERVER__PUBLIC_URL", "https://forgehold.example.com"),
+        ("SERVER__OIDC__ISSUER", "https://id.example.com"),
+        ("SERVER__OIDC__CLIENT_ID", "forgehold"),
+        ("SERVER__OIDC__ROLES", "staff=viewer"),
+    ];
+    settings.push(change);
+    let mut command = command(folder.path(), &[]);
+    for (name, value) in settings {
+        let value = value.replace("OPEN", &open.display().to_string());
+        command.env(format!("FORGEHOLD_{name}"), value);
+    }
+    let output = command.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word} in {said}");
+    }
+    assert!(!said.contains("planted-secret"), "{said}");
+}
+
+#[test]
+fn mistakes_are_told_at_the_start_with_the_name_of_the_setting() {
+    does_not_start(
+        ("SERVER__OIDC__ISSUER", "http://id.example.com"),
+        &["`server.oidc.issuer`", "must be an https address"],
+    );
+    does_not_start(
+        ("SERVER__OIDC__CLIENT_SECRET_FILE", "/nowhere/secret"),
+        &["/nowhere/secret", "server.oidc.client_secret_file"],
+    );
+    // Everybody may read it.
+    does_not_start(
+        ("SERVER__OIDC__CLIENT_SECRET_FILE", "OPEN"),
+        &["server.oidc.client_secret_file", "chmod 600"],
+    );
+    does_not_start(
+        ("SERVER__OIDC__ROLES", ""),
+        &["`server.oidc.roles`", "nobody gets in"],
+    );
+}

@@ -7,7 +7,8 @@ use org_core::ports::{IdentityError, IdentityProvider, IdentityQuestion};
 use org_core::testing::build::secret;
 use serde_json::json;
 use url::Url;
-use wiremock::ResponseTemplate;
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, ResponseTemplate};
 
 use crate::issuer::{CODE, Issuer, Key, NONCE, SECRET, VERIFIER, provider, redirect};
 
@@ -35,7 +36,7 @@ async fn both_kinds_of_keys_prove_who_signed_in() {
 async fn what_a_provider_may_leave_out_or_write_otherwise() {
     let issuer = Issuer::new(Key::elliptic("k1")).await;
     let bare = issuer.claims_with(
-        json!({"groups": null, "email": null, "email_verified": null, "preferred_username": null}),
+        &json!({"groups": null, "email": null, "email_verified": null, "preferred_username": null}),
     );
     let found = issuer
         .judge(&issuer.key.sign(&bare))
@@ -47,7 +48,7 @@ async fn what_a_provider_may_leave_out_or_write_otherwise() {
     );
     assert!(found.groups.is_empty());
     let now = issuer.claims()["iat"].as_i64().expect("a number");
-    let odd = issuer.claims_with(json!({
+    let odd = issuer.claims_with(&json!({
         "aud": ["another", "forgehold"], "azp": "forgehold", "email_verified": "true", "groups": "staff",
         // Clocks differ by up to a minute.
         "exp": now - 59, "iat": now + 59,
@@ -58,7 +59,7 @@ async fn what_a_provider_may_leave_out_or_write_otherwise() {
         .expect("a right token");
     assert!(found.email_verified);
     assert_eq!(found.groups, ["staff"]);
-    let unsure = issuer.claims_with(json!({"email_verified": "yes"}));
+    let unsure = issuer.claims_with(&json!({"email_verified": "yes"}));
     let found = issuer
         .judge(&issuer.key.sign(&unsure))
         .await
@@ -282,4 +283,52 @@ fn an_issuer_is_a_safe_address() {
             "{bad}"
         );
     }
+}
+
+#[tokio::test]
+async fn groups_that_are_told_elsewhere_count_for_the_same_person() {
+    let issuer = Issuer::new(Key::elliptic("k1")).await;
+    issuer.server.reset().await;
+    let userinfo = format!("{}/userinfo", issuer.url());
+    issuer
+        .discovery(json!({"userinfo_endpoint": userinfo}))
+        .await;
+    issuer.keys(&[issuer.key.public()]).await;
+    // A token that speaks of groups is believed, even if there are none.
+    let none = issuer.claims_with(&json!({"groups": []}));
+    let found = issuer.judge(&issuer.key.sign(&none)).await;
+    assert!(found.expect("a right token").groups.is_empty());
+    assert_eq!(issuer.requests_to("/userinfo").await, 0);
+    let silent = issuer
+        .key
+        .sign(&issuer.claims_with(&json!({"groups": null})));
+    let tells = async |body: serde_json::Value| {
+        Mock::given(path("/userinfo"))
+            .and(header("authorization", "Bearer planted-access-token"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(body))
+            .up_to_n_times(1)
+            .mount(&issuer.server)
+            .await;
+        issuer.judge(&silent).await
+    };
+    let found = tells(json!({"sub": "248289761001", "groups": ["staff"]})).await;
+    assert_eq!(found.expect("the same person").groups, ["staff"]);
+    let found = tells(json!({"sub": "248289761001"})).await;
+    assert!(found.expect("the same person").groups.is_empty());
+    for body in [
+        json!({"sub": "somebody else", "groups": ["admins"]}),
+        json!({"groups": ["admins"]}),
+        json!({"sub": "248289761001", "groups": 7}),
+    ] {
+        let found = tells(body).await;
+        assert!(
+            matches!(found, Err(IdentityError::Invalid { .. })),
+            "{found:?}"
+        );
+    }
+    let gone = issuer.judge(&silent).await;
+    assert!(
+        matches!(gone, Err(IdentityError::Unexpected { .. })),
+        "{gone:?}"
+    );
 }

@@ -155,7 +155,7 @@ impl Issuer {
     }
 
     /// The claims of a right token, with some of it changed; `null` takes one away.
-    pub(crate) fn claims_with(&self, more: Value) -> Value {
+    pub(crate) fn claims_with(&self, more: &Value) -> Value {
         let mut claims = self.claims();
         for (name, value) in more.as_object().into_iter().flatten() {
             claims[name] = value.clone();

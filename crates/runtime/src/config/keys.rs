@@ -326,7 +326,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "server.oidc.groups_claim",
         default: "groups",
         takes: "the name of a claim",
-        purpose: "The claim of the ID token that has the groups of a person, as a list of texts.",
+        purpose: "The claim that has the groups of a person, as a list of texts: in the ID token, or else at the provider's endpoint for user information.",
         bounds: None,
     },
     Key {

@@ -494,7 +494,7 @@ fn every_setting_of_the_reference_is_read() {
     // A value that no setting takes is refused under the name of each.
     let mut case = Case::new();
     for key in KEYS {
-        case.set(&key.variable(), "~/");
+        case.set(&key.variable(), "~/\u{1b}");
     }
     let refused = case.refused();
     for key in KEYS {
