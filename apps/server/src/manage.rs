@@ -26,6 +26,16 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Have an account belong to a person at the identity provider, so that they sign in to it there
+    LinkAccount {
+        /// The account
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// The person at the provider, as the page says that refuses the sign-in
+        #[arg(value_name = "SUBJECT")]
+        subject: String,
+    },
     /// Make an API token of a person, and write it to standard output
     IssueToken {
         /// Whose
@@ -55,6 +65,9 @@ pub enum ManageError {
     /// Accounts.
     #[error(transparent)]
     Accounts(#[from] AccountError),
+    /// There is nobody to link with.
+    #[error("there is no provider: `server.oidc.issuer` is not set")]
+    NoProvider,
     /// There is no password.
     #[error("the password cannot be read from standard input")]
     Input(#[source] std::io::Error),
@@ -87,6 +100,11 @@ async fn act(command: Command, runtime: &Runtime) -> Result<(), ManageError> {
             let id = accounts::user(ports, &name).await?.id;
             accounts::reset_password(ports, id, &password()?, &machine).await?;
             accounts::reopen(ports, id, &machine).await?;
+        }
+        Command::LinkAccount { name, subject } => {
+            let identity = runtime.identity().ok_or(ManageError::NoProvider)?;
+            let id = accounts::user(ports, &name).await?.id;
+            accounts::link_account(ports, identity, id, &subject, &machine).await?;
         }
         Command::IssueToken {
             user,

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use org_core::accounts::SessionLifetimes;
 use org_core::accounts::throttle::Throttle;
-use org_core::ports::{AccountPorts, Ports};
+use org_core::ports::{AccountPorts, IdentityPorts, Ports};
 use org_core::sync::hint::Hints;
 use org_core::use_cases::follow::Stop;
 use runtime::Runtime;
-use runtime::config::Config;
+use runtime::config::{Config, OidcSettings};
 
 use crate::auth::setup::SetupCode;
 use crate::console::Board;
@@ -76,6 +76,12 @@ impl AppState {
     /// What the use cases of accounts need.
     pub fn accounts(&self) -> &AccountPorts {
         self.0.runtime.accounts()
+    }
+
+    /// The company's provider of `OpenID` Connect with its settings; `None` where there is none.
+    pub fn identity(&self) -> Option<(&IdentityPorts, &OidcSettings)> {
+        let ports = self.0.runtime.identity()?;
+        Some((ports, self.0.config.server.oidc.as_ref()?))
     }
 
     /// The configuration.

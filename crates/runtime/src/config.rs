@@ -5,6 +5,7 @@
 mod error;
 mod keys;
 mod layers;
+mod oidc;
 mod openbao;
 mod reference;
 mod server;
@@ -23,6 +24,7 @@ use org_core::oauth::ClientId;
 use secrecy::SecretString;
 
 pub use error::{ConfigError, Mistake, Mistakes, Origin};
+pub use oidc::OidcSettings;
 pub use openbao::{OpenBaoAuthConfig, OpenBaoConfig};
 pub use reference::reference;
 pub use server::{MetricsAccess, Network, ServerConfig};

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use gitlab_adapter::{GitlabConfig, GitlabHost};
+use oidc_adapter::{OidcConfig, OidcProvider};
+use org_core::accounts::IdentityPolicy;
 use org_core::event::{Actor, Event, Subject};
 use org_core::ids::ProcessId;
-use org_core::ports::{AccountPorts, Clock, Ports, StoreError, Timer, VaultError};
+use org_core::ports::{AccountPorts, Clock, IdentityPorts, Ports, StoreError, Timer, VaultError};
 use org_core::use_cases::follow::SyncOptions;
 use org_core::vaults::RecordedVault;
 use rand::SeedableRng;
@@ -19,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use store_adapter::{Store, StoreOptions};
 use vault_adapter::{CheckReport, EmbeddedVault, OpenBaoVault};
 
-use crate::config::{Config, ProxyConfig};
+use crate::config::{Config, OidcSettings, ProxyConfig};
 use crate::entitlements::ConfiguredSeats;
 use crate::environment::{Environment, SystemRandomness};
 use crate::passwords::Argon2Hasher;
@@ -88,6 +90,7 @@ pub enum OpenError {
 pub struct Runtime {
     ports: Ports,
     accounts: AccountPorts,
+    identity: Option<IdentityPorts>,
     store: Store,
     vault: Arc<EmbeddedVault>,
     openbao: Option<Arc<OpenBaoVault>>,
@@ -156,12 +159,17 @@ impl Runtime {
             clock: ports.clock.clone(),
             ids: ids.clone(),
         };
+        let identity = match &config.server.oidc {
+            Some(settings) => Some(identity(config, settings, &store, &ports.clock)?),
+            None => None,
+        };
         let sync_options = SyncOptions {
             holder: ProcessId::from_uuid(ids.next_id()),
             lease: config.sync.lease,
         };
         Ok(Self {
             accounts,
+            identity,
             ports,
             store,
             vault: embedded,
@@ -179,6 +187,11 @@ impl Runtime {
     /// What the use cases of accounts need.
     pub fn accounts(&self) -> &AccountPorts {
         &self.accounts
+    }
+
+    /// What signing in at the company's provider needs; `None` where there is none.
+    pub fn identity(&self) -> Option<&IdentityPorts> {
+        self.identity.as_ref()
     }
 
     /// The store behind the ports, for what only an examination asks.
@@ -341,7 +354,7 @@ fn host(
     }
     for client in &config.oauth.clients {
         let secret = match &client.secret_file {
-            Some(path) => Some(client_secret(path)?),
+            Some(path) => Some(client_secret(CLIENTS, path)?),
             None => None,
         };
         gitlab = gitlab.oauth_client(client.host.clone(), client.client.clone(), secret);
@@ -349,13 +362,58 @@ fn host(
     GitlabHost::new(gitlab, clock, timer, rng).map_err(|error| refused(&error))
 }
 
+/// The provider of `OpenID` Connect, which is not asked for anything yet: that it is away keeps nobody with a password out.
+fn identity(
+    config: &Config,
+    settings: &OidcSettings,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+) -> Result<IdentityPorts, OpenError> {
+    let refused = |error: oidc_adapter::ConfigError| match error {
+        oidc_adapter::ConfigError::Issuer => OpenError::Setting {
+            key: "server.oidc.issuer",
+            reason: error.to_string(),
+        },
+        error => OpenError::Http {
+            reason: error.to_string(),
+        },
+    };
+    let http = &config.http;
+    let mut oidc = OidcConfig::new(&settings.issuer, &settings.client_id)
+        .map_err(refused)?
+        .scopes(settings.scopes.clone())
+        .groups_claim(&settings.groups_claim)
+        .timeouts(http.connect_timeout, http.request_timeout);
+    if let Some(path) = &settings.client_secret_file {
+        let secret = client_secret("server.oidc.client_secret_file", path)?;
+        oidc = oidc.client_secret(secret);
+    }
+    for path in &http.ca_files {
+        let pem = read("http.ca_files", path)?;
+        oidc = oidc.extra_ca_pem(&pem).map_err(refused)?;
+    }
+    oidc = match &http.proxy {
+        ProxyConfig::Environment => oidc,
+        ProxyConfig::None => oidc.direct(),
+        ProxyConfig::Url(proxy) => oidc.proxy(proxy.expose_secret()).map_err(refused)?,
+    };
+    Ok(IdentityPorts {
+        provider: Arc::new(OidcProvider::new(oidc, clock.clone()).map_err(refused)?),
+        identities: Arc::new(store.clone()),
+        policy: IdentityPolicy {
+            roles: settings.roles.clone(),
+            create: settings.create_accounts,
+        },
+    })
+}
+
 /// The longest client secret that any host gives, with room to spare; what is longer is another file by mistake.
 const MAX_CLIENT_SECRET: usize = 4096;
 
 /// The secret of a confidential application. No message repeats any of it.
-fn client_secret(path: &Path) -> Result<SecretString, OpenError> {
+fn client_secret(key: &'static str, path: &Path) -> Result<SecretString, OpenError> {
     let refused = |reason: &str| OpenError::File {
-        key: CLIENTS,
+        key,
         path: path.to_owned(),
         reason: reason.to_owned(),
     };
@@ -374,7 +432,7 @@ fn client_secret(path: &Path) -> Result<SecretString, OpenError> {
         ));
     }
     // The bytes become the secret itself and are wiped with it.
-    let text = String::from_utf8(read(CLIENTS, path)?)
+    let text = String::from_utf8(read(key, path)?)
         .map(SecretString::from)
         .map_err(|_| refused("it is not text in UTF-8"))?;
     let secret = text.expose_secret().trim();

@@ -114,6 +114,46 @@ async fn end_sessions(
     Ok(())
 }
 
+/// Adds or changes an account with its events; answers the new generation.
+pub(crate) async fn put_account(
+    tx: &mut DbConnection,
+    change: &AccountChange<'_>,
+) -> Result<u64, StoreError> {
+    const STEP: &str = "changing an account";
+    let user = change.user;
+    let generation = advance(tx, change.generation).await?;
+    let taken = sqlx::query("SELECT id FROM users WHERE name = $1 AND id <> $2")
+        .bind(user.name.as_str())
+        .bind(user.id.as_uuid())
+        .fetch_optional(&mut *tx)
+        .await
+        .during(STEP)?;
+    if taken.is_some() {
+        return Err(StoreError::UserExists {
+            name: user.name.clone(),
+        });
+    }
+    sqlx::query(
+        "INSERT INTO users (id, name, role, password, created_at, disabled_since, last_sign_in) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, password = excluded.password, \
+         disabled_since = excluded.disabled_since",
+    )
+    .bind(user.id.as_uuid())
+    .bind(user.name.as_str())
+    .bind(user.role.as_str())
+    .bind(user.password.as_str())
+    .bind(micros(user.created_at))
+    .bind(user.disabled_since.map(micros))
+    .bind(user.last_sign_in.map(micros))
+    .execute(&mut *tx)
+    .await
+    .during(STEP)?;
+    end_sessions(tx, user.id, change.sessions).await?;
+    events::append(tx, change.events.iter().cloned()).await?;
+    Ok(generation)
+}
+
 #[async_trait]
 impl AccountStore for Store {
     async fn accounts(&self) -> Result<Accounts, StoreError> {
@@ -153,40 +193,9 @@ impl AccountStore for Store {
     }
 
     async fn change_account(&self, change: &AccountChange<'_>) -> Result<u64, StoreError> {
-        const STEP: &str = "changing an account";
-        let user = change.user;
         let mut tx = self.begin_write().await?;
-        let generation = advance(&mut tx, change.generation).await?;
-        let taken = sqlx::query("SELECT id FROM users WHERE name = $1 AND id <> $2")
-            .bind(user.name.as_str())
-            .bind(user.id.as_uuid())
-            .fetch_optional(&mut *tx)
-            .await
-            .during(STEP)?;
-        if taken.is_some() {
-            return Err(StoreError::UserExists {
-                name: user.name.clone(),
-            });
-        }
-        sqlx::query(
-            "INSERT INTO users (id, name, role, password, created_at, disabled_since, last_sign_in) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, role = excluded.role, password = excluded.password, \
-             disabled_since = excluded.disabled_since",
-        )
-        .bind(user.id.as_uuid())
-        .bind(user.name.as_str())
-        .bind(user.role.as_str())
-        .bind(user.password.as_str())
-        .bind(micros(user.created_at))
-        .bind(user.disabled_since.map(micros))
-        .bind(user.last_sign_in.map(micros))
-        .execute(&mut *tx)
-        .await
-        .during(STEP)?;
-        end_sessions(&mut tx, user.id, change.sessions).await?;
-        events::append(&mut tx, change.events.iter().cloned()).await?;
-        tx.commit().await.during(STEP)?;
+        let generation = put_account(&mut tx, change).await?;
+        tx.commit().await.during("changing an account")?;
         Ok(generation)
     }
 

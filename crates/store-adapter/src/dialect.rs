@@ -165,6 +165,11 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../migrations/sqlite/0004_accounts.sql"),
     ),
     (
+        5,
+        "identities",
+        include_str!("../migrations/sqlite/0005_identities.sql"),
+    ),
+    (
         6,
         "repository order",
         include_str!("../migrations/sqlite/0006_repository_order.sql"),

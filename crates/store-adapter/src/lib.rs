@@ -1,7 +1,7 @@
 //! The stores of Forgehold on `SQLite`: one file next to the vault, no server.
 //!
 //! [`Store::open`] answers one value that implements every store port of `org-core`: organizations, attempts, sign-ins, renewals,
-//! inventory, syncs, licenses, events, accesses to secrets, accounts and kept answers.
+//! inventory, syncs, licenses, events, accesses to secrets, accounts, identities at a provider and kept answers.
 //!
 //! # What it promises
 //!
@@ -27,6 +27,7 @@ mod cursor;
 mod dialect;
 mod error;
 mod events;
+mod identities;
 mod inventory;
 mod licenses;
 mod migrations;

@@ -77,6 +77,7 @@ mod tests {
         0002 sign ins dd7b6ddb2f93c9677f6aedd844fc40e6
         0003 secret accesses b060a22bf62bcf151a40b00323a3208e
         0004 accounts 27c93ad0aa1af1cc139b5198b0bcdde1
+        0005 identities fa2ed2d50164699bf0b092f35cf3400f
         0006 repository order 23f95527c1b4aed4c538bef3ea0b0b05
         ");
     }

@@ -13,6 +13,8 @@ pub enum Cookie {
     Session,
     /// Which browser it is, before anybody signed in: forms are bound to it.
     Visitor,
+    /// Which sign-in at the provider this browser began.
+    Arrival,
 }
 
 impl Cookie {
@@ -23,6 +25,8 @@ impl Cookie {
             (Self::Session, false) => "forgehold_session",
             (Self::Visitor, true) => "__Host-forgehold_visitor",
             (Self::Visitor, false) => "forgehold_visitor",
+            (Self::Arrival, true) => "__Host-forgehold_arrival",
+            (Self::Arrival, false) => "forgehold_arrival",
         }
     }
 

@@ -4,7 +4,10 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use metrics::Label;
-use org_core::use_cases::accounts::{self, AccountError, Caller, SignedIn};
+use org_core::ports::IdentityError;
+use org_core::use_cases::accounts::{
+    self, AccountError, ArrivalError, Caller, Departure, Returned, SignedIn,
+};
 use secrecy::SecretString;
 
 use super::cookie::Cookie;
@@ -36,9 +39,83 @@ pub async fn sign_in(
         Err(AccountError::TooManyAttempts { .. }) => "slowed",
         Err(_) => "failed",
     };
+    count(state, outcome);
+    signed_in
+}
+
+fn count(state: &AppState, outcome: &'static str) {
     let label = vec![Label::new("outcome", outcome)];
     state.metrics().count("forgehold_sign_ins_total", label, 1);
-    signed_in
+}
+
+fn no_provider() -> Problem {
+    let message = "people do not sign in at a provider here";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+}
+
+/// Sends a browser to the company's provider, with a cookie that only its answer's browser has.
+pub async fn depart(state: &AppState, next: &str) -> Result<Response, Problem> {
+    let (identity, settings) = state.identity().ok_or_else(no_provider)?;
+    let departure = accounts::depart(state.accounts(), identity, &settings.redirect, next).await;
+    let Departure { address, browser } = departure.map_err(|error| told(state, &error))?;
+    let mut response = to(&address);
+    let cookie = Cookie::Arrival.set(state.place(), &browser);
+    response.headers_mut().append(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// Signs in whoever comes back from the provider, and sends them to the page that they wanted.
+pub async fn arrive(
+    state: &AppState,
+    client: &Client,
+    returned: &Returned,
+) -> Result<Response, Problem> {
+    let (identity, _) = state.identity().ok_or_else(no_provider)?;
+    let arrived = accounts::arrive(
+        state.accounts(),
+        identity,
+        state.throttle(),
+        returned,
+        &client.for_history(),
+        state.session_lifetimes(),
+    )
+    .await;
+    let (signed_in, next) = arrived.map_err(|error| told(state, &error))?;
+    count(state, "in");
+    let mut response = entered(state, &signed_in, Some(&next));
+    let cookie = Cookie::Arrival.clear(state.place());
+    response.headers_mut().append(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// What a sign-in at the provider came to, for the page and for whoever runs the server.
+fn told(state: &AppState, error: &ArrivalError) -> Problem {
+    let (status, outcome) = match error {
+        ArrivalError::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "slowed"),
+        ArrivalError::Identity(IdentityError::Unavailable { .. })
+        | ArrivalError::Contention
+        | ArrivalError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
+        ArrivalError::Identity(_) | ArrivalError::Failed { .. } => {
+            (StatusCode::BAD_GATEWAY, "failed")
+        }
+        ArrivalError::NoRole { .. }
+        | ArrivalError::NoAccount { .. }
+        | ArrivalError::NoName { .. }
+        | ArrivalError::NameTaken { .. }
+        | ArrivalError::Closed { .. }
+        | ArrivalError::LastAdministrator { .. } => (StatusCode::FORBIDDEN, "refused"),
+        _ => (StatusCode::BAD_REQUEST, "refused"),
+    };
+    count(state, outcome);
+    if outcome == "failed" {
+        tracing::warn!(code = error.code(), %error, "a sign-in at the identity provider failed");
+    }
+    let mut problem = Problem::new(status, error.code(), error.to_string());
+    problem.body.hint = error.hint();
+    match error {
+        ArrivalError::TooManyAttempts { wait } => problem.retry_after(wait.as_secs()),
+        _ => problem,
+    }
 }
 
 /// Makes the first administrator, with the code that the server printed. On success the answer of [`entered`] is what the page sends.

@@ -119,6 +119,10 @@ fn pages_for_those_who_are_not_signed_in() {
         title: "Sign in",
         csrf: "0123".to_owned(),
         form: form(),
+        provider: Some(enter::Provider {
+            label: HOSTILE.to_owned(),
+            href: HOSTILE.to_owned(),
+        }),
         assets: Assets,
     });
     check(&errors::ErrorPage {

@@ -184,14 +184,14 @@ async fn paths_and_methods_that_are_not_there_are_problems() {
 }
 
 /// What a page holds in its hidden field.
-fn token_in(page: &str) -> String {
+pub(crate) fn token_in(page: &str) -> String {
     let (_, rest) = page.split_once("name=\"csrf\"").expect("a form");
     let (_, rest) = rest.split_once("value=\"").expect("a value");
     rest.split('"').next().expect("it ends").to_owned()
 }
 
 /// The cookies that an answer sets, as a browser would send them back.
-fn cookies(answer: &Answer) -> Vec<String> {
+pub(crate) fn cookies(answer: &Answer) -> Vec<String> {
     let set = answer.headers.get_all("set-cookie").iter();
     let pair = |value: &reqwest::header::HeaderValue| {
         let text = value.to_str().expect("ASCII");

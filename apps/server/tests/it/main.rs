@@ -4,6 +4,8 @@ mod api;
 mod described;
 mod edge;
 mod history;
+mod oidc;
+mod openbao;
 mod people;
 mod program;
 mod support;

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::client;
 
 /// A server of its own, killed when it is dropped.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
 }
@@ -26,7 +26,7 @@ impl Drop for Program {
     clippy::disallowed_methods,
     reason = "this is the one place of these tests that starts the program"
 )]
-fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
+pub(crate) fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forgehold-server"));
     command
         .env_clear()
@@ -41,12 +41,16 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 
 impl Program {
     fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(folder, settings).spawn().expect("it starts");
+        Self::of(command(folder, settings))
+    }
+
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, stdout }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("it speaks");
         line

@@ -3,6 +3,7 @@
 //! Nothing here holds a password or a token: of a password there is the hash that a [`PasswordHasher`](crate::ports::PasswordHasher) made,
 //! and of what a browser or a program shows there is a digest, so that whoever reads the database can sign in as nobody.
 
+mod identity;
 mod name;
 pub mod throttle;
 mod token;
@@ -14,6 +15,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::ids::{ApiTokenId, UserId};
 use crate::words::word_enum;
 
+pub use identity::{
+    ARRIVAL_LIFETIME, Arrival, ExternalId, GroupRole, IdentityPolicy, VerifiedIdentity,
+};
 pub use name::{TokenName, UserName};
 pub use token::{API_TOKEN_PREFIX, SecretDigest, SecretToken};
 
@@ -62,6 +66,16 @@ impl PasswordHash {
         Self(text)
     }
 
+    /// What is kept of whoever has no password, since an identity provider vouches for them. No hasher makes it.
+    pub const fn absent() -> Self {
+        Self(String::new())
+    }
+
+    /// The hash, if there is a password.
+    pub fn present(&self) -> Option<&Self> {
+        (!self.0.is_empty()).then_some(self)
+    }
+
     /// The text to keep.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -97,6 +111,11 @@ impl User {
     /// Whether they may sign in.
     pub const fn is_open(&self) -> bool {
         self.disabled_since.is_none()
+    }
+
+    /// Whether they can manage the accounts with nobody's help: an administrator who may sign in, and can with a password.
+    pub fn is_local_administrator(&self) -> bool {
+        self.role == Role::Administrator && self.is_open() && self.password.present().is_some()
     }
 }
 

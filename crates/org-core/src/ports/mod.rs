@@ -9,6 +9,7 @@ mod answers;
 mod credential;
 mod environment;
 mod host;
+mod identity;
 mod licensing;
 #[cfg(feature = "mock")]
 pub mod mock;
@@ -34,6 +35,9 @@ pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{
     Confirmation, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep, ProbeStepKind,
     VcsHost, VcsIdentity, VcsListing, VcsProbe,
+};
+pub use identity::{
+    IdentityAnswer, IdentityError, IdentityPorts, IdentityProvider, IdentityQuestion, IdentityStore,
 };
 pub use licensing::{EntitlementError, Entitlements};
 pub use oauth::{

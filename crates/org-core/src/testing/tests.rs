@@ -68,6 +68,16 @@ mod account_stores {
     }
 }
 
+mod identity_stores {
+    use super::*;
+    use crate::testing::contract::identities::IdentityStores;
+
+    crate::identity_store_contract! {
+        run = block_on,
+        make = IdentityStores::new(&Arc::new(MemoryStore::new())),
+    }
+}
+
 mod flaky_stores_without_faults {
     use super::*;
 

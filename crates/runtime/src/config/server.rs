@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::layers::Layers;
+use super::oidc::{self, OidcSettings};
 use super::values::{self, Parsed, Written};
 
 /// How the server listens, whom it believes, and how long people stay signed in.
@@ -33,6 +34,8 @@ pub struct ServerConfig {
     pub drain: Duration,
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
+    /// A provider of `OpenID` Connect that vouches for people, if there is one.
+    pub oidc: Option<OidcSettings>,
 }
 
 /// Who may read `/metrics`.
@@ -168,6 +171,7 @@ pub(super) fn assemble(layers: &mut Layers) -> Option<ServerConfig> {
     let session_lifetime = layers.take("server.session_lifetime", values::duration);
     let drain = layers.take("server.drain", values::duration);
     let metrics = layers.take("server.metrics", metrics_access);
+    let oidc = oidc::take(layers, public_url.as_ref().and_then(Option::as_ref));
     Some(ServerConfig {
         listen: listen?,
         public_url: public_url?,
@@ -179,6 +183,7 @@ pub(super) fn assemble(layers: &mut Layers) -> Option<ServerConfig> {
         session_lifetime: session_lifetime?,
         drain: drain?,
         metrics: metrics?,
+        oidc: oidc?,
     })
 }
 

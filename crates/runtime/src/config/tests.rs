@@ -494,7 +494,7 @@ fn every_setting_of_the_reference_is_read() {
     // A value that no setting takes is refused under the name of each.
     let mut case = Case::new();
     for key in KEYS {
-        case.set(&key.variable(), "~/");
+        case.set(&key.variable(), "~/\u{1b}");
     }
     let refused = case.refused();
     for key in KEYS {
@@ -504,4 +504,94 @@ fn every_setting_of_the_reference_is_read() {
             key.name
         );
     }
+}
+
+#[test]
+fn a_provider_is_configured_whole_or_not_at_all() {
+    assert_eq!(Case::new().load().server.oidc, None);
+    let refused = |more: &[(&str, &str)]| {
+        let mut case = Case::new();
+        for (name, value) in more {
+            case.set(&format!("FORGEHOLD_SERVER__{name}"), value);
+        }
+        case.refused()
+    };
+    let issuer = ("OIDC__ISSUER", "https://id.example.com/realms/company");
+    insta::assert_snapshot!(refused(&[issuer]), @r#"
+    the configuration is not right:
+      environment variable FORGEHOLD_SERVER__OIDC__ISSUER: `server.oidc.issuer`: this needs `server.public_url` with https, or with http and 127.0.0.1, where the provider sends browsers back to
+      default: `server.oidc.client_id`: this is needed for `server.oidc.issuer`
+      default: `server.oidc.roles`: without a role for a group nobody gets in; write something like "admins=administrator"
+    "#);
+    let good = [
+        issuer,
+        ("PUBLIC_URL", "https://forgehold.example.com"),
+        ("OIDC__CLIENT_ID", "forgehold"),
+        ("OIDC__ROLES", "cn=admins=administrator,staff=viewer"),
+    ];
+    let with = |name, value| {
+        let mut all = good.to_vec();
+        all.push((name, value));
+        refused(&all)
+    };
+    insta::assert_snapshot!(with("PUBLIC_URL", "http://forgehold.example.com"), @r"
+    the configuration is not right:
+      environment variable FORGEHOLD_SERVER__OIDC__ISSUER: `server.oidc.issuer`: this needs `server.public_url` with https, or with http and 127.0.0.1, where the provider sends browsers back to
+    ");
+    insta::assert_snapshot!(with("OIDC__ROLES", "admins=boss"), @r"
+    the configuration is not right:
+      environment variable FORGEHOLD_SERVER__OIDC__ROLES: `server.oidc.roles`: `boss` is none of viewer, operator and administrator
+    ");
+    insta::assert_snapshot!(with("OIDC__ROLES", "admins"), @r"
+    the configuration is not right:
+      environment variable FORGEHOLD_SERVER__OIDC__ROLES: `server.oidc.roles`: `admins` is not GROUP=ROLE
+    ");
+    insta::assert_snapshot!(with("OIDC__CREATE_ACCOUNTS", "yes"), @r"
+    the configuration is not right:
+      environment variable FORGEHOLD_SERVER__OIDC__CREATE_ACCOUNTS: `server.oidc.create_accounts`: `yes` is none of `true` or `false`
+    ");
+    // Somebody puts the secret itself where its file belongs to; it is not repeated.
+    let secret = with("OIDC__CLIENT_SECRET", "hunter2");
+    assert!(
+        secret.contains("did you mean `server.oidc.client_secret_file`?")
+            && !secret.contains("hunter2"),
+        "{secret}"
+    );
+
+    let mut case = Case::new();
+    for (name, value) in good {
+        case.set(&format!("FORGEHOLD_SERVER__{name}"), value);
+    }
+    let oidc = case.load().server.oidc.unwrap();
+    assert_eq!(
+        oidc.redirect.as_str(),
+        "https://forgehold.example.com/sign-in/callback"
+    );
+    assert_eq!(oidc.roles[0].group, "cn=admins");
+    assert_eq!(oidc.scopes, ["profile", "email"]);
+    assert!(oidc.create_accounts);
+
+    let case = Case::new().named(
+        r#"
+        [server]
+        public_url = "https://forgehold.example.com"
+
+        [server.oidc]
+        issuer = "https://id.example.com/"
+        client_id = "forgehold"
+        client_secret_file = "oidc-secret"
+        label = "Example Inc."
+        scopes = ["profile", "email", "groups"]
+        roles = ["CN=a,OU=b=administrator", "staff=viewer"]
+        create_accounts = false
+        "#,
+    );
+    let oidc = case.load().server.oidc.unwrap();
+    assert_eq!(
+        oidc.issuer, "https://id.example.com/",
+        "kept as it is written"
+    );
+    assert_eq!(oidc.roles[0].group, "CN=a,OU=b");
+    assert!(oidc.client_secret_file.unwrap().is_absolute());
+    assert!(!oidc.create_accounts);
 }

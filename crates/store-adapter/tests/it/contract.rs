@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use org_core::testing::contract::accounts::AccountStores;
+use org_core::testing::contract::identities::IdentityStores;
 use org_core::testing::contract::{AccessUnderTest, Stores};
 
 use crate::support::{Scratch, open};
@@ -53,4 +54,18 @@ mod accounts {
     use super::*;
 
     org_core::account_store_contract! { run = run, make = fresh_accounts().await }
+}
+
+async fn fresh_identities() -> IdentityStores {
+    let scratch = Scratch::new().await;
+    let second = Arc::new(open(&scratch.path()).await);
+    IdentityStores::new(&Arc::new(scratch.store.clone()))
+        .with_second(second)
+        .keeping(scratch)
+}
+
+mod identities {
+    use super::*;
+
+    org_core::identity_store_contract! { run = run, make = fresh_identities().await }
 }

@@ -27,6 +27,7 @@ pub mod accounts;
 pub mod attempts;
 pub mod events;
 pub mod host;
+pub mod identities;
 pub mod inventory;
 pub mod licenses;
 pub mod oauth;
@@ -345,6 +346,7 @@ mod tests {
         check(include_str!("accounts.rs"), &[]);
         check(include_str!("attempts.rs"), &[]);
         check(include_str!("events.rs"), &[]);
+        check(include_str!("identities.rs"), &[]);
         check(include_str!("oauth.rs"), &[]);
         check(include_str!("renewals.rs"), &[]);
         check(include_str!("sign_ins.rs"), &[]);

@@ -99,6 +99,32 @@ fn owned<T: Clone>(state: &State, owner: UserId, thing: &T) -> Option<(T, User)>
     Some((thing.clone(), user))
 }
 
+/// Adds or changes an account, without its events; answers the new generation.
+pub(super) fn changed(
+    rows: &mut AccountRows,
+    change: &AccountChange<'_>,
+) -> Result<u64, StoreError> {
+    rows.advance(change.generation)?;
+    let user = change.user.clone().kept();
+    let mut others = rows.users.iter().filter(|known| known.id != user.id);
+    if others.any(|known| known.name == user.name) {
+        return Err(StoreError::UserExists { name: user.name });
+    }
+    match rows.users.iter_mut().find(|known| known.id == user.id) {
+        // What a session notes is not changed by anything else.
+        Some(known) => {
+            *known = User {
+                created_at: known.created_at,
+                last_sign_in: known.last_sign_in,
+                ..user
+            }
+        }
+        None => rows.users.push(user),
+    }
+    rows.end_sessions(change.user.id, change.sessions);
+    Ok(rows.generation)
+}
+
 #[async_trait]
 impl AccountStore for MemoryStore {
     async fn accounts(&self) -> Result<Accounts, StoreError> {
@@ -125,27 +151,9 @@ impl AccountStore for MemoryStore {
 
     async fn change_account(&self, change: &AccountChange<'_>) -> Result<u64, StoreError> {
         self.write(|draft| {
-            let rows = &mut draft.state.accounts;
-            rows.advance(change.generation)?;
-            let user = change.user.clone().kept();
-            let mut others = rows.users.iter().filter(|known| known.id != user.id);
-            if others.any(|known| known.name == user.name) {
-                return Err(StoreError::UserExists { name: user.name });
-            }
-            match rows.users.iter_mut().find(|known| known.id == user.id) {
-                // What a session notes is not changed by anything else.
-                Some(known) => {
-                    *known = User {
-                        created_at: known.created_at,
-                        last_sign_in: known.last_sign_in,
-                        ..user
-                    }
-                }
-                None => rows.users.push(user),
-            }
-            rows.end_sessions(change.user.id, change.sessions);
+            let generation = changed(&mut draft.state.accounts, change)?;
             draft.events.extend_from_slice(change.events);
-            Ok(rows.generation)
+            Ok(generation)
         })
     }
 
@@ -164,6 +172,7 @@ impl AccountStore for MemoryStore {
             rows.users.retain(|user| user.id != id);
             rows.tokens.retain(|token| token.user != id);
             rows.end_sessions(id, EndedSessions::All);
+            draft.state.identities.retain(|_, owner| *owner != id);
             draft.events.extend_from_slice(events);
             Ok(())
         })

@@ -1,6 +1,7 @@
 //! All stores in memory, with exactly the promises of the ports and no more.
 
 mod accounts;
+mod identities;
 mod inventory;
 mod licenses;
 mod organizations;
@@ -18,9 +19,10 @@ use chrono::{DateTime, Utc};
 
 use self::renewals::RenewalRow;
 use self::rows::Kept;
+use crate::accounts::{Arrival, ExternalId};
 use crate::attempt::ConnectionAttempt;
 use crate::event::{ChainHash, Event, StoredEvent};
-use crate::ids::{AttemptId, OrganizationId, RepositoryId, SyncId};
+use crate::ids::{AttemptId, OrganizationId, RepositoryId, SyncId, UserId};
 use crate::inventory::Inventory;
 use crate::license::policy::LicensePolicy;
 use crate::license::pool::Seats;
@@ -63,6 +65,9 @@ struct State {
     seats: Seats,
     policy: LicensePolicy,
     accounts: accounts::AccountRows,
+    /// In the order of their making.
+    arrivals: Vec<Arrival>,
+    identities: BTreeMap<ExternalId, UserId>,
 }
 
 impl Default for State {
@@ -78,6 +83,8 @@ impl Default for State {
             seats: Seats::Unlimited,
             policy: LicensePolicy::default(),
             accounts: accounts::AccountRows::default(),
+            arrivals: Vec::new(),
+            identities: BTreeMap::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Accounts: who may use the installation, how they show who they are, and what they may do.
 
+mod arrival;
 mod error;
 mod sign_in;
 mod tokens;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::accounts::{ApiToken, Level, Session, User, UserName};
 use crate::event::{Actor, Event, Subject};
 
+pub use arrival::{ArrivalError, Departure, Returned, arrive, depart, link_account};
 pub use error::{AccountError, AccountField, AccountMistake};
 pub use sign_in::{
     Client, SignedIn, by_session, by_token, is_set_up, set_up, sign_in, sign_out, sweep,

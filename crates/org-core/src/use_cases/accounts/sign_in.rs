@@ -88,7 +88,7 @@ pub async fn set_up(
         events: &events,
     };
     match ports.accounts.change_account(&change).await {
-        Ok(_) => begin(ports, user, client, lifetimes).await,
+        Ok(_) => begin(ports, user, client, lifetimes, "").await,
         // Of two who came first at once, one did.
         Err(StoreError::Stale {
             what: Stale::Accounts,
@@ -122,7 +122,7 @@ pub async fn sign_in(
         Some(name) => ports.accounts.find_user(name).await?,
         None => None,
     };
-    let hash = user.as_ref().map(|user| &user.password);
+    let hash = user.as_ref().and_then(|user| user.password.present());
     let right = ports.passwords.verify(password, hash).await?;
     match user {
         Some(user) if right && user.is_open() => {
@@ -130,7 +130,7 @@ pub async fn sign_in(
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .succeeded(account, &client.address);
-            begin(ports, user, client, lifetimes).await
+            begin(ports, user, client, lifetimes, "").await
         }
         Some(user) => {
             let failed = event(now, &Actor::System, &user.name, "user.sign_in_failed")
@@ -142,11 +142,13 @@ pub async fn sign_in(
     }
 }
 
-async fn begin(
+/// Begins a session. `how` says for the history how the person showed who they are, unless it was by their password.
+pub(super) async fn begin(
     ports: &AccountPorts,
     user: User,
     client: &Client,
     lifetimes: SessionLifetimes,
+    how: &str,
 ) -> Result<SignedIn, AccountError> {
     let now = ports.clock.now();
     let token = SecretToken::session(&ports.randomness.bytes());
@@ -161,7 +163,7 @@ async fn begin(
     };
     let actor = Actor::Person(user.name.to_string());
     let signed_in = event(now, &actor, &user.name, "user.signed_in")
-        .with_message(format!("from {}", client.address));
+        .with_message(format!("from {}{how}", client.address));
     ports.accounts.begin_session(&session, &[signed_in]).await?;
     Ok(SignedIn {
         user,

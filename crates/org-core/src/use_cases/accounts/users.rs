@@ -116,13 +116,13 @@ fn find(accounts: &Accounts, id: UserId) -> Result<User, AccountError> {
     })
 }
 
-/// Refuses what would leave nobody to manage the accounts.
-fn keep_an_administrator(
+/// Refuses what would leave nobody to manage the accounts. Whoever needs an identity provider to sign in does not count: it may be gone.
+pub(super) fn keep_an_administrator(
     accounts: &Accounts,
     before: &User,
     after: Option<&User>,
 ) -> Result<(), AccountError> {
-    let manages = |user: &User| user.role == Role::Administrator && user.is_open();
+    let manages = User::is_local_administrator;
     let others = accounts.users.iter().filter(|user| user.id != before.id);
     if manages(before) && !after.is_some_and(manages) && !others.clone().any(manages) {
         return Err(AccountError::LastAdministrator {
@@ -210,7 +210,7 @@ pub async fn change_own_password(
 ) -> Result<User, AccountError> {
     let right = ports
         .passwords
-        .verify(old, Some(&caller.user.password))
+        .verify(old, caller.user.password.present())
         .await?;
     if !right {
         let message = "this is not your password";

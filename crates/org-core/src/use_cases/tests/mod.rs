@@ -1,6 +1,7 @@
 //! The use cases over the strictest fakes: what a person asks for, and what is there afterwards.
 
 mod accounts;
+mod arriving;
 mod connecting;
 mod expiring;
 mod following;

@@ -1,0 +1,5 @@
+//! The provider, against a small issuer with keys made here.
+
+mod attacks;
+mod behaviour;
+mod issuer;
