@@ -22,7 +22,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Semaphore,
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::api::body::job::{self as body, Listed, Step};
+use crate::api::body::job::{self as body, Listed, SignInCode, Step};
 use crate::api::body::sync::SyncRun as SyncRunBody;
 use crate::api::body::time::stamp;
 use crate::api::problem::Problem;
@@ -80,6 +80,8 @@ pub struct Progressed {
     pub steps: Vec<Step>,
     /// How far the list was read.
     pub listed: Option<Listed>,
+    /// The code that a person has to type at the host.
+    pub code: Option<SignInCode>,
     /// What came of it; `None` while it is being done.
     pub outcome: Option<Outcome>,
 }
@@ -121,12 +123,23 @@ impl Job {
         }
     }
 
+    /// As programs of that user read it: whoever has the code of a sign-in decides with which account it is done.
+    pub fn body_for(&self, user: Option<UserId>) -> body::Job {
+        let mut body = self.body();
+        let Progressed { code, outcome, .. } = self.now();
+        if outcome.is_none() && self.owner.is_some() && self.owner == user {
+            body.sign_in = code;
+        }
+        body
+    }
+
     /// As programs read it.
     pub fn body(&self) -> body::Job {
         let Progressed {
             steps,
             listed,
             outcome,
+            ..
         } = self.now();
         let mut body = body::Job {
             id: self.id.to_string(),
@@ -136,6 +149,7 @@ impl Job {
             started_at: stamp(self.started_at),
             steps,
             listed,
+            sign_in: None,
             organization: None,
             syncs: Vec::new(),
             problem: None,
@@ -171,8 +185,20 @@ impl Progress for Job {
         self.state.send_modify(|state| {
             let step = match event {
                 ProgressEvent::Started { step } => begun(step),
-                // Whoever signs in by a code does so at a terminal.
-                ProgressEvent::EnterCode { .. } => return,
+                ProgressEvent::EnterCode {
+                    uri,
+                    complete,
+                    code,
+                    until,
+                } => {
+                    state.code = Some(SignInCode {
+                        uri,
+                        complete_uri: complete,
+                        code,
+                        until: stamp(until),
+                    });
+                    begun("sign in")
+                }
                 ProgressEvent::Reached(step) => (&step).into(),
                 ProgressEvent::Listed {
                     repositories,

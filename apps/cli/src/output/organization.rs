@@ -393,6 +393,12 @@ pub(crate) fn signed_in(access: &str) -> String {
     format!("single sign-on (SSO), {access} access")
 }
 
+impl Organization {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Row for Organization {
     const HEADER: &'static [&'static str] = &[
         "Name",

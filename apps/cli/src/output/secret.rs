@@ -76,6 +76,17 @@ impl From<&SecretFacts> for Secret {
     }
 }
 
+impl Secret {
+    /// Whether it is one of Forgehold's own that lives in another vault.
+    pub(crate) fn could_move_to(&self, vault: &str) -> bool {
+        self.target.is_none() && self.vault != vault
+    }
+
+    pub(crate) fn into_name(self) -> String {
+        self.name
+    }
+}
+
 impl Row for Secret {
     const HEADER: &'static [&'static str] = &[
         "Name",
@@ -130,7 +141,7 @@ impl Describe for Secret {
 }
 
 /// What came of moving a secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Relocation {
     /// The name of the secret.
@@ -138,7 +149,7 @@ pub(crate) struct Relocation {
     /// The vault that it lives in.
     vault: String,
     /// `moved`, or `already_there`.
-    result: &'static str,
+    result: Cow<'static, str>,
     /// How many versions were copied and read back.
     versions: u64,
 }
@@ -152,7 +163,7 @@ impl From<&Moved> for Relocation {
         Self {
             name: facts.name.to_string(),
             vault: facts.vault.to_string(),
-            result,
+            result: Cow::Borrowed(result),
             versions,
         }
     }
@@ -172,7 +183,7 @@ impl Row for Relocation {
 }
 
 /// What the hosts say of a secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Tested {
     /// The name of the secret.
@@ -184,7 +195,7 @@ pub(crate) struct Tested {
 }
 
 /// What one host says of a secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct HostAnswer {
     /// The host.
@@ -280,7 +291,7 @@ impl Describe for Tested {
 }
 
 /// How often one reader read a secret within one hour.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Access {
     /// The program, and the person where one is known.

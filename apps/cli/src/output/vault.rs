@@ -2,12 +2,12 @@
 
 use org_core::use_cases::vaults::VaultRow;
 use runtime::vaults::CheckReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text};
 
 /// A vault of this installation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Vault {
     /// Its name.
@@ -37,6 +37,12 @@ impl From<&VaultRow> for Vault {
             },
             secrets: row.health.as_ref().ok().map(|health| health.secrets),
         }
+    }
+}
+
+impl Vault {
+    pub(crate) const fn is_healthy(&self) -> bool {
+        self.healthy
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     params(("job" = String, Path, description = "its id"), Waiting),
     responses((status = 200, body = Job)))]
 async fn job(
-    _: Reader,
+    caller: Reader,
     State(state): State<AppState>,
     Path(id): Path<String>,
     Query(waiting): Query<Waiting>,
@@ -52,7 +52,7 @@ async fn job(
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", message));
     };
     job.wait(wait).await;
-    Ok(axum::Json(job.body()))
+    Ok(axum::Json(job.body_for(Some(caller.0.user.id))))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -6,13 +6,14 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use org_core::draft::Method;
 use org_core::ids::SyncId;
 use org_core::license::pool::SeatKey;
 use org_core::organization::Organization as CoreOrganization;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::overview::{self, Which};
 use org_core::use_cases::review::{self, Verdict};
-use org_core::use_cases::{NoProgress, connect, lookup, manage, reconnect};
+use org_core::use_cases::{NoProgress, connect, lookup, manage, reconnect, rotate, sign_in};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +23,7 @@ use super::body::Page;
 use super::body::check::{Check, Coverage};
 use super::body::job::Job;
 use super::body::organization::{Organization, Permission, Removal, permissions};
-use super::body::request::{ConnectForm, DecisionForm, EditForm, ReconnectForm};
+use super::body::request::{ConnectForm, DecisionForm, EditForm, ReconnectForm, RotateTokenForm};
 use super::body::schedule::Preview;
 use super::body::sync::{HeldSync, SyncRun, Vanishing};
 use super::etag::{checked, guarded, not_modified, tagged};
@@ -40,6 +41,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(reconnected))
+        .routes(routes!(rotate_token))
         .routes(routes!(sync))
         .routes(routes!(held))
         .routes(routes!(approve))
@@ -79,10 +81,11 @@ impl Waiting {
 }
 
 /// The answer to whoever does not wait longer: the job, and where to look.
+/// Only who began it gets here, and so the code of a sign-in too.
 pub(crate) fn accepted(job: &RunningJob) -> Response {
     let location =
         HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("a UUID is plain");
-    let body = axum::Json(job.body());
+    let body = axum::Json(job.body_for(job.owner));
     (StatusCode::ACCEPTED, [(LOCATION, location)], body).into_response()
 }
 
@@ -140,7 +143,14 @@ async fn add(
     let job = state
         .jobs()
         .begin(&starter, about, owner, |job| async move {
-            match connect::connect(shared.ports(), &draft, &actor, &*job).await {
+            let ports = shared.ports();
+            let connected = match draft.method {
+                Method::Sso => {
+                    sign_in::by_device(ports, &draft, shared.stop(), &actor, &*job).await
+                }
+                Method::AccessToken => connect::connect(ports, &draft, &actor, &*job).await,
+            };
+            match connected {
                 Ok(organization) => {
                     let id = organization.id;
                     first_sync(&shared, organization, Trigger::Connect, owner).await;
@@ -333,7 +343,8 @@ async fn reconnected(
     Query(waiting): Query<Waiting>,
     Json(form): Json<ReconnectForm>,
 ) -> Result<Response, Problem> {
-    let (wait, draft) = (waiting.duration()?, form.draft()?);
+    let (wait, sso, access) = (waiting.duration()?, form.sso, form.access()?);
+    let draft = form.draft()?;
     let organization = find(&state, &name).await?;
     let about = (Kind::Reconnect, organization.name.to_string());
     let (actor, owner) = (caller.actor(), caller.0.user.id);
@@ -341,7 +352,15 @@ async fn reconnected(
     let job = state
         .jobs()
         .begin(&starter, about, owner, |job| async move {
-            match reconnect::reconnect(shared.ports(), organization, &draft, &actor, &*job).await {
+            let ports = shared.ports();
+            let reconnected = if sso {
+                let wanted = (access, draft.blind);
+                let stop = shared.stop();
+                sign_in::by_device_again(ports, &organization, wanted, stop, &actor, &*job).await
+            } else {
+                reconnect::reconnect(ports, organization, &draft, &actor, &*job).await
+            };
+            match reconnected {
                 Ok(organization) => {
                     let id = organization.id;
                     first_sync(&shared, organization, Trigger::Reconnect, owner).await;
@@ -352,6 +371,24 @@ async fn reconnected(
         });
     let job = job.await?;
     stands(&state, &job, wait, StatusCode::OK).await
+}
+
+/// Have the host replace the access token of an organization by a new one; the old one stops working
+#[utoipa::path(post, path = "/organizations/{organization}/rotate-token", tag = "organizations", request_body = RotateTokenForm,
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
+async fn rotate_token(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(form): Json<RotateTokenForm>,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    let (shared, actor) = (state.clone(), caller.actor());
+    let rotated = state.jobs().to_the_end(&state, async move {
+        rotate::rotate(shared.ports(), organization, form.days, &actor, &NoProgress).await
+    });
+    tagged(state.ports(), rotated.await??, StatusCode::OK).await
 }
 
 /// Synchronize an organization now

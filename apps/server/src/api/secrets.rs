@@ -4,15 +4,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
+use org_core::host::HostUrl;
+use org_core::secret::ExternalSecret;
 use org_core::use_cases::{secrets, vaults};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::Page;
-use super::body::request::{RotateForm, SecretForm};
-use super::body::secret::Secret;
-use super::extract::{Json, Path};
+use super::body::request::{MoveForm, RotateForm, SecretForm, TestForm};
+use super::body::secret::{Access, Relocation, Secret, Tested, Vault};
+use super::extract::{Json, Path, Query, limit};
 use super::problem::Problem;
 use crate::auth::{Manager, Reader};
 use crate::state::AppState;
@@ -22,6 +26,10 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list, add))
         .routes(routes!(show, remove))
         .routes(routes!(rotate))
+        .routes(routes!(test))
+        .routes(routes!(relocate))
+        .routes(routes!(accesses))
+        .routes(routes!(vaults_of))
 }
 
 /// List the secrets, without their values
@@ -50,7 +58,22 @@ async fn add(
         None => None,
     };
     let actor = caller.actor();
-    let facts = secrets::add_in(ports, &form.name, form.value.0, vault, &actor).await?;
+    let facts = match (form.value, form.target) {
+        (Some(value), None) => secrets::add_in(ports, &form.name, value.0, vault, &actor).await?,
+        (None, Some(target)) => {
+            let target = ExternalSecret::new(&target.mount, &target.path, &target.key)
+                .map_err(|error| Problem::invalid("target", error.to_string()))?;
+            let vault = match vault {
+                Some(vault) => vault,
+                None => vaults::named(ports, None)?,
+            };
+            vaults::link(ports, &form.name, &target, vault, &actor).await?
+        }
+        _ => {
+            let message = "give either a value, or the target that it stands at";
+            return Err(Problem::invalid("value", message));
+        }
+    };
     let name = utf8_percent_encode(facts.name.as_str(), NON_ALPHANUMERIC);
     let location = format!("/api/v1/secrets/{name}");
     Ok((
@@ -85,6 +108,81 @@ async fn rotate(
 ) -> Result<axum::Json<Secret>, Problem> {
     let row = secrets::rotate(state.ports(), &name, form.value.0, &caller.actor()).await?;
     Ok(axum::Json(Secret::from(&row)))
+}
+
+/// Ask the hosts whether they take a secret; nothing is changed
+#[utoipa::path(post, path = "/secrets/{secret}/test", tag = "secrets", request_body = TestForm,
+    params(("secret" = String, Path, description = "its name")), responses((status = 200, body = Tested)))]
+async fn test(
+    _: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(form): Json<TestForm>,
+) -> Result<axum::Json<Tested>, Problem> {
+    let host = match form.host.as_deref().map(str::parse::<HostUrl>) {
+        None => None,
+        Some(Ok(host)) => Some(host),
+        Some(Err(error)) => return Err(Problem::invalid("host", error.to_string())),
+    };
+    let shared = state.clone();
+    let tested = state.jobs().to_the_end(&state, async move {
+        vaults::test(shared.ports(), &name, host).await
+    });
+    let (facts, rows) = tested.await??;
+    let now = state.ports().clock.now();
+    Ok(axum::Json(Tested::new(&facts, &rows, now)))
+}
+
+/// Move a secret to another vault; it is read back before it is deleted where it was
+#[utoipa::path(post, path = "/secrets/{secret}/move", tag = "secrets", request_body = MoveForm,
+    params(("secret" = String, Path, description = "its name")), responses((status = 200, body = Relocation)))]
+async fn relocate(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(form): Json<MoveForm>,
+) -> Result<axum::Json<Relocation>, Problem> {
+    let (shared, actor) = (state.clone(), caller.actor());
+    let moved = state.jobs().to_the_end(&state, async move {
+        let to = vaults::named(shared.ports(), Some(&form.vault))?;
+        vaults::move_one(shared.ports(), &name, to, &actor).await
+    });
+    Ok(axum::Json(Relocation::from(&moved.await??)))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Newest {
+    /// The most that is answered.
+    #[param(minimum = 1, maximum = 500, default = 100)]
+    limit: Option<u32>,
+}
+
+/// List who read a secret within each hour, the newest first
+#[utoipa::path(get, path = "/secrets/{secret}/accesses", tag = "secrets",
+    params(("secret" = String, Path, description = "its name"), Newest), responses((status = 200, body = Page<Access>)))]
+async fn accesses(
+    _: Reader,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(query): Query<Newest>,
+) -> Result<axum::Json<Page<Access>>, Problem> {
+    let rows = vaults::accesses(state.ports(), &name, limit(query.limit)?).await?;
+    Ok(axum::Json(Page::whole(
+        rows.iter().map(Access::from).collect(),
+    )))
+}
+
+/// List the vaults, the one that new secrets go to first
+#[utoipa::path(get, path = "/vaults", tag = "secrets", responses((status = 200, body = Page<Vault>)))]
+async fn vaults_of(
+    _: Reader,
+    State(state): State<AppState>,
+) -> Result<axum::Json<Page<Vault>>, Problem> {
+    let rows = vaults::list(state.ports()).await;
+    Ok(axum::Json(Page::whole(
+        rows.iter().map(Vault::from).collect(),
+    )))
 }
 
 /// Remove a secret that nothing uses

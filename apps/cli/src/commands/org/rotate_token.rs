@@ -12,11 +12,11 @@ use crate::output::organization::Organization;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    target: Target,
+    pub(crate) target: Target,
 
     /// For how many days the new token works, from 1 to 365; 90 when nothing is said
     #[arg(long, value_name = "DAYS")]
-    days: Option<u64>,
+    pub(crate) days: Option<u64>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

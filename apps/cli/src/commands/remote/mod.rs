@@ -7,10 +7,12 @@ mod repositories;
 mod secrets;
 
 use super::paging::{self, Paging};
-use super::{Command, group, here};
+use super::{Command, group, here, vault};
 use crate::app::App;
 use crate::error::{CliError, Result};
+use crate::exit::Exit;
 use crate::output::Output;
+use crate::output::vault::Vault;
 use crate::remote::{Page, Remote};
 
 /// How many rows are read at a time; the server gives no more.
@@ -28,6 +30,20 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
         Command::Doctor(_) => Err(CliError::usage("this command does not go with --server")
             .hinted("run it on the machine of the installation")
             .into()),
+        Command::Vault(vault::Command::List(_)) => {
+            let page: Page<Vault> = remote.get(&["vaults"], &[]).await?;
+            let healthy = page.items.iter().all(Vault::is_healthy);
+            let mut list = app.output.list();
+            for vault in page.items {
+                list.push(vault);
+            }
+            list.finish(&app.output, ("--after", None))?;
+            Ok(if healthy {
+                Exit::Ok
+            } else {
+                Exit::ProblemFound
+            })
+        }
         // What looks at no installation is the same everywhere; the rest says that it does not go.
         other @ (Command::Schedule(_)
         | Command::Run(_)

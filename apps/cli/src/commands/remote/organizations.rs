@@ -116,9 +116,21 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
             let query = [("limit", args.limit.min(PAGE).to_string())];
             whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
         }
-        command @ (org::Command::Add(_)
-        | org::Command::Reconnect(_)
-        | org::Command::RotateToken(_)) => here(Command::Org(command), app).await,
+        org::Command::RotateToken(args) => {
+            let name = args.target.organization;
+            let path = ["organizations", name.as_str(), "rotate-token"];
+            let form = json!({"days": args.days});
+            let rotated: Organization = remote.send(Verb::Post, &path, &[], Some(form)).await?;
+            app.output.note(format_args!(
+                "the host has replaced the token of `{}`; the old one stopped working",
+                rotated.name()
+            ));
+            app.output.one(&rotated)?;
+            Ok(Exit::Ok)
+        }
+        command @ (org::Command::Add(_) | org::Command::Reconnect(_)) => {
+            here(Command::Org(command), app).await
+        }
     }
 }
 

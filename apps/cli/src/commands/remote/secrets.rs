@@ -4,14 +4,14 @@ use runtime::remote::Verb;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{here, whole};
+use super::{PAGE, whole};
 use crate::app::App;
-use crate::commands::{Command, secret};
+use crate::commands::secret;
 use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
-use crate::output::secret::Secret;
+use crate::output::secret::{Access, Relocation, Secret, Tested};
 use crate::prompt::{self, Answer};
-use crate::remote::Remote;
+use crate::remote::{Page, Remote};
 
 pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) -> Result {
     let shown: Secret = match command {
@@ -35,10 +35,30 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
             let path = ["secrets", args.name.as_str(), "rotate"];
             remote.send(Verb::Post, &path, &[], Some(form)).await?
         }
-        other @ (secret::Command::Link(_)
-        | secret::Command::Move(_)
-        | secret::Command::Test(_)
-        | secret::Command::History(_)) => return here(Command::Secret(other), app).await,
+        secret::Command::Link(args) => {
+            let target = json!({"mount": args.mount, "path": args.path, "key": args.key});
+            let form = json!({"name": args.name, "target": target, "vault": args.vault});
+            remote
+                .send(Verb::Post, &["secrets"], &[], Some(form))
+                .await?
+        }
+        secret::Command::Move(args) => return relocate(args, app, remote).await,
+        secret::Command::Test(args) => {
+            let path = ["secrets", args.name.as_str(), "test"];
+            let form = json!({"host": args.host.map(|host| host.to_string())});
+            let tested: Tested = remote.send(Verb::Post, &path, &[], Some(form)).await?;
+            app.output.one(&tested)?;
+            return Ok(if tested.is_good() {
+                Exit::Ok
+            } else {
+                Exit::ProblemFound
+            });
+        }
+        secret::Command::History(args) => {
+            let path = ["secrets", args.name.as_str(), "accesses"];
+            let query = [("limit", args.limit.min(PAGE).to_string())];
+            return whole::<Access>(&app.output, remote, &path, &query).await;
+        }
         secret::Command::Remove(args) => {
             let path = ["secrets", args.name.as_str()];
             remote.get::<Value>(&path, &[]).await?;
@@ -50,6 +70,35 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
     };
     app.output.one(&shown)?;
     Ok(Exit::Ok)
+}
+
+async fn relocate(args: secret::relocate::Args, app: &App, remote: &Remote) -> Result {
+    let names = match args.name {
+        Some(name) => vec![name],
+        // One after the other, so that what was moved is told even when a later one fails.
+        None => {
+            let all: Page<Secret> = remote.get(&["secrets"], &[]).await?;
+            all.items
+                .into_iter()
+                .filter(|secret| secret.could_move_to(&args.to))
+                .map(Secret::into_name)
+                .collect()
+        }
+    };
+    let mut list = app.output.list();
+    for name in names {
+        let path = ["secrets", name.as_str(), "move"];
+        let form = json!({"vault": args.to});
+        let moved = remote.send::<Relocation>(Verb::Post, &path, &[], Some(form));
+        match moved.await {
+            Ok(moved) => list.push(moved),
+            Err(error) => {
+                list.finish(&app.output, ("--after", None))?;
+                return Err(error);
+            }
+        }
+    }
+    list.finish(&app.output, ("--after", None))
 }
 
 fn confirm_removal(name: &str) -> Result<()> {

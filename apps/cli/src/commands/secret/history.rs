@@ -10,11 +10,11 @@ use crate::output::secret::Access;
 pub(crate) struct Args {
     /// Which secret
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 
     /// Show at most this many of the newest
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
+    pub(crate) limit: u32,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -13,23 +13,23 @@ use crate::output::secret::Secret;
 pub(crate) struct Args {
     /// The name that Forgehold knows it by: letters, digits, `.`, `_` and `-`
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 
     /// The path of the secret in its engine, such as `ci/gitlab`
     #[arg(long, value_name = "PATH")]
-    path: String,
+    pub(crate) path: String,
 
     /// The key of the value at that path, such as `token`
     #[arg(long, value_name = "KEY")]
-    key: String,
+    pub(crate) key: String,
 
     /// Where the engine is mounted
     #[arg(long, value_name = "MOUNT", default_value = "secret")]
-    mount: String,
+    pub(crate) mount: String,
 
     /// The vault that has it
     #[arg(long, value_name = "VAULT", default_value = "openbao")]
-    vault: String,
+    pub(crate) vault: String,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

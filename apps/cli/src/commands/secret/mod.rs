@@ -3,14 +3,14 @@
 //! A value comes from a question without echo or from standard input, never from an argument, and never goes out again.
 
 mod add;
-mod history;
-mod link;
+pub(crate) mod history;
+pub(crate) mod link;
 mod list;
-mod relocate;
+pub(crate) mod relocate;
 mod remove;
 mod rotate;
 mod show;
-mod test;
+pub(crate) mod test;
 
 use clap::Subcommand;
 use org_core::draft::Field;

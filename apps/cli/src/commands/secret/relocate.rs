@@ -15,15 +15,15 @@ pub(crate) struct Args {
         required_unless_present = "all",
         conflicts_with = "all"
     )]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 
     /// Move every secret that does not live there yet
     #[arg(long)]
-    all: bool,
+    pub(crate) all: bool,
 
     /// The vault that it shall live in; `forgehold vault list` shows them
     #[arg(long, value_name = "VAULT")]
-    to: String,
+    pub(crate) to: String,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -12,11 +12,11 @@ use crate::output::secret::Tested;
 pub(crate) struct Args {
     /// Which secret
     #[arg(value_name = "NAME")]
-    name: String,
+    pub(crate) name: String,
 
     /// Ask this host, besides those of the organizations that use the secret
     #[arg(long, value_name = "URL")]
-    host: Option<HostUrl>,
+    pub(crate) host: Option<HostUrl>,
 }
 
 pub(crate) async fn run(args: Args, app: &App) -> Result {

@@ -23,6 +23,8 @@ pub struct Job {
     pub steps: Vec<Step>,
     /// How far the list was read.
     pub listed: Option<Listed>,
+    /// What a person has to do meanwhile; told to whoever began it, and as long as it is of use.
+    pub sign_in: Option<SignInCode>,
     /// With `connect` and `reconnect`, once they are done: the id of the organization.
     pub organization: Option<String>,
     /// The syncs that ran.
@@ -42,6 +44,19 @@ pub struct Step {
     pub detail: String,
     /// How long it took, where it was measured.
     pub milliseconds: Option<u64>,
+}
+
+/// A code that a person must type at the host, in any browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SignInCode {
+    /// Where.
+    pub uri: String,
+    /// The same with the code in it, if the host has such an address.
+    pub complete_uri: Option<String>,
+    /// The code.
+    pub code: String,
+    /// Until when it is good.
+    pub until: String,
 }
 
 /// How far a list was read.

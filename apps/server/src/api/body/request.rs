@@ -1,8 +1,9 @@
 //! What programs send. Fields that nobody knows are refused, so that a misspelt one is not silently ignored.
 
-use org_core::draft::{OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
+use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
 use org_core::listing::PersonalNamespace;
+use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::use_cases::manage::SettingsPatch;
 use org_core::use_cases::reconnect::{BlindReconnect, ReconnectDraft};
@@ -81,6 +82,11 @@ pub struct ConnectForm {
     /// Whether plain http to another machine is allowed.
     #[serde(default)]
     pub allow_plain_http: bool,
+    /// Whether a person signs in at the host, instead of a login and a token: the job tells where to type which code.
+    #[serde(default)]
+    pub sso: bool,
+    /// With `sso`, what is asked for: `read` (without a word) or `restore`.
+    pub access: Option<String>,
     /// The login that the token belongs to.
     #[serde(default)]
     pub login: String,
@@ -151,8 +157,12 @@ impl ConnectForm {
             } else {
                 PlainHttp::LoopbackOnly
             },
-            method: org_core::draft::Method::AccessToken,
-            access: org_core::oauth::Access::Read,
+            method: if self.sso {
+                Method::Sso
+            } else {
+                Method::AccessToken
+            },
+            access: access(self.access.as_deref())?,
             login: self.login,
             token: self.token.draft()?,
             settings: SettingsDraft {
@@ -208,14 +218,34 @@ impl From<EditForm> for SettingsPatch {
 pub struct ReconnectForm {
     /// The login that the token belongs to; without one it is the present one.
     pub login: Option<String>,
+    /// Whether a person signs in at the host, instead of a login and a token: the job tells where to type which code.
+    #[serde(default)]
+    pub sso: bool,
+    /// With `sso`, what is asked for: `read` (without a word) or `restore`.
+    pub access: Option<String>,
     /// The access token.
+    #[serde(default)]
     pub token: TokenForm,
     /// Whether the new account may see nothing of what is known.
     #[serde(default)]
     pub confirm_blind: bool,
 }
 
+/// What a sign-in asks for.
+fn access(word: Option<&str>) -> Result<Access, Problem> {
+    match word {
+        None | Some("read") => Ok(Access::Read),
+        Some("restore") => Ok(Access::Restore),
+        Some(_) => Err(Problem::invalid("access", "it is none of read and restore")),
+    }
+}
+
 impl ReconnectForm {
+    /// What a sign-in asks for.
+    pub fn access(&self) -> Result<Access, Problem> {
+        access(self.access.as_deref())
+    }
+
     /// The form of the domain.
     pub fn draft(self) -> Result<ReconnectDraft, Problem> {
         Ok(ReconnectDraft {
@@ -274,10 +304,48 @@ pub struct SecretForm {
     /// Its name.
     pub name: String,
     /// Its value; it never comes out again.
-    pub value: Hidden,
+    pub value: Option<Hidden>,
+    /// Instead of a value, where one of others stands in that vault: it is read there each time and never copied.
+    pub target: Option<TargetForm>,
     /// The name of the vault to put it into, instead of the one that new secrets go to.
     #[serde(default)]
     pub vault: Option<String>,
+}
+
+/// Where a secret of others stands in a vault.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetForm {
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// The path of the secret in its engine.
+    pub path: String,
+    /// The key of the value at that path.
+    pub key: String,
+}
+
+/// Which host to test a secret against.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestForm {
+    /// A host to ask besides those of the organizations that use it.
+    pub host: Option<String>,
+}
+
+/// Where a secret shall live.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveForm {
+    /// The name of the vault.
+    pub vault: String,
+}
+
+/// How long a new access token shall work.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTokenForm {
+    /// For how many days, from 1 to 365; 90 without it.
+    pub days: Option<u64>,
 }
 
 /// Another value for a secret.

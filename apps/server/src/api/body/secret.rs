@@ -1,7 +1,11 @@
 //! Secrets, without their values.
 
+use chrono::{DateTime, Utc};
+use org_core::ports::SecretAccess;
 use org_core::secret::{SecretFacts, SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::SecretRow;
+use org_core::use_cases::vaults::{TestRow, VaultRow};
+use org_core::vaults::Moved;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,6 +70,166 @@ impl From<&SecretFacts> for Secret {
             updated_at: time::stamp(facts.updated_at),
             expires_at: None,
             last_used_at: None,
+        }
+    }
+}
+
+/// What came of moving a secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Relocation {
+    /// The name of the secret.
+    pub name: String,
+    /// The vault that it lives in.
+    pub vault: String,
+    /// `moved`, or `already_there`.
+    pub result: &'static str,
+    /// How many versions were copied and read back.
+    pub versions: u64,
+}
+
+impl From<&Moved> for Relocation {
+    fn from(moved: &Moved) -> Self {
+        let (facts, result, versions) = match moved {
+            Moved::Done { facts, versions } => (facts, "moved", *versions),
+            Moved::AlreadyThere(facts) => (facts, "already_there", 0),
+        };
+        Self {
+            name: facts.name.to_string(),
+            vault: facts.vault.to_string(),
+            result,
+            versions,
+        }
+    }
+}
+
+/// What the hosts say of a secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Tested {
+    /// The name of the secret.
+    pub name: String,
+    /// Whether every host takes it, and as whom it should be.
+    pub good: bool,
+    /// Each host that was asked.
+    pub hosts: Vec<HostAnswer>,
+}
+
+/// What one host says of a secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HostAnswer {
+    /// The host.
+    pub host: String,
+    /// The organization that uses the secret there; null for a host that was only named.
+    pub organization: Option<String>,
+    /// Whether the host takes it, and as whom it should be.
+    pub good: bool,
+    /// Whose it is.
+    pub login: Option<String>,
+    /// What it was granted.
+    pub scopes: Vec<String>,
+    /// When it stops working; null if it never does or the host does not say.
+    pub expires_at: Option<String>,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+}
+
+impl HostAnswer {
+    fn new(row: &TestRow, now: DateTime<Utc>) -> Self {
+        let mut answer = Self {
+            host: row.host.to_string(),
+            organization: row.organization.as_ref().map(|(name, _)| name.to_string()),
+            good: false,
+            login: None,
+            scopes: Vec::new(),
+            expires_at: None,
+            problem: None,
+        };
+        match &row.answer {
+            Err(error) => answer.problem = Some(error.to_string()),
+            Ok(identity) => {
+                answer.login = Some(identity.account.login.to_string());
+                answer.scopes = identity.token.scopes.iter().cloned().collect();
+                answer.expires_at = identity.token.expires_at().map(time::stamp);
+                answer.problem = row.mismatch().map(|login| {
+                    format!(
+                        "it belongs to `{}`, and the organization authenticates as `{login}`",
+                        identity.account.login
+                    )
+                });
+                if identity.token.days_left(now) == Some(0) {
+                    answer.problem = Some("it has expired".to_owned());
+                }
+            }
+        }
+        answer.good = answer.problem.is_none();
+        answer
+    }
+}
+
+impl Tested {
+    /// What was answered until `now`.
+    pub fn new(facts: &SecretFacts, rows: &[TestRow], now: DateTime<Utc>) -> Self {
+        let hosts: Vec<HostAnswer> = rows.iter().map(|row| HostAnswer::new(row, now)).collect();
+        Self {
+            name: facts.name.to_string(),
+            good: hosts.iter().all(|host| host.good),
+            hosts,
+        }
+    }
+}
+
+/// How often one reader read a secret within one hour.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Access {
+    /// The program, and the person where one is known.
+    pub by: String,
+    /// The first time in that hour.
+    pub first_at: String,
+    /// The last time in that hour.
+    pub last_at: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl From<&SecretAccess> for Access {
+    fn from(access: &SecretAccess) -> Self {
+        Self {
+            by: access.by.clone(),
+            first_at: time::stamp(access.first_at),
+            last_at: time::stamp(access.last_at),
+            count: access.count,
+        }
+    }
+}
+
+/// A vault of this installation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Vault {
+    /// Its name.
+    pub name: String,
+    /// What kind it is.
+    pub kind: String,
+    /// Whether new secrets go to it.
+    pub default: bool,
+    /// Whether it answers.
+    pub healthy: bool,
+    /// What it says of itself, or why it does not answer and what to do.
+    pub detail: String,
+    /// How many secrets it has; null if it does not answer.
+    pub secrets: Option<u64>,
+}
+
+impl From<&VaultRow> for Vault {
+    fn from(row: &VaultRow) -> Self {
+        Self {
+            name: row.name.to_string(),
+            kind: row.kind.clone(),
+            default: row.is_default,
+            healthy: row.health.is_ok(),
+            detail: match &row.health {
+                Ok(health) => health.description.clone(),
+                Err(error) => error.to_string(),
+            },
+            secrets: row.health.as_ref().ok().map(|health| health.secrets),
         }
     }
 }

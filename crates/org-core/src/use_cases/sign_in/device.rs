@@ -15,7 +15,7 @@ use crate::host::HostUrl;
 use crate::oauth::{Access, Purpose, RedirectUri, TokenPair};
 use crate::organization::Organization;
 use crate::ports::{DevicePoll, Grant, OauthError, Ports};
-use crate::use_cases::follow::{Stop, never};
+use crate::use_cases::follow::Stop;
 use crate::use_cases::reconnect::BlindReconnect;
 use crate::use_cases::{Progress, ProgressEvent, UseCaseError, connect, preflight, reconnect};
 
@@ -29,14 +29,16 @@ const MAX_INTERVAL: Duration = Duration::from_mins(1);
 /// What is added to the pause when the host asks to slow down (RFC 8628, section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-/// Connects an organization by a code that a person types at the host; the code is told to `progress`.
+/// Connects an organization by a code that a person types at the host; the code is told to `progress`. `stop` ends the wait, and leaves
+/// nothing.
 pub async fn by_device(
     ports: &Ports,
     draft: &OrganizationDraft,
+    stop: Stop,
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
-    let received = receive_by_device(ports, draft, never(), actor, progress).await?;
+    let received = receive_by_device(ports, draft, stop, actor, progress).await?;
     finish::at_once(ports, received, actor, progress).await
 }
 
@@ -66,11 +68,12 @@ pub async fn by_device_again(
     ports: &Ports,
     organization: &Organization,
     (access, blind): (Access, BlindReconnect),
+    stop: Stop,
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
     let wanted = (access, blind);
-    let received = receive_by_device_again(ports, organization, wanted, never(), actor, progress);
+    let received = receive_by_device_again(ports, organization, wanted, stop, actor, progress);
     finish::at_once(ports, received.await?, actor, progress).await
 }
 

@@ -507,7 +507,13 @@ mod device {
             bench: &bench,
             decides,
         };
-        let signed = block_on(by_device(&bench.ports(), &sso_draft(), jane(), &person));
+        let signed = block_on(by_device(
+            &bench.ports(),
+            &sso_draft(),
+            never(),
+            jane(),
+            &person,
+        ));
         (bench, signed)
     }
 
@@ -524,6 +530,7 @@ mod device {
             &bench.ports(),
             &organization,
             (Access::Restore, BlindReconnect::Refused),
+            never(),
             jane(),
             &person,
         ))
