@@ -80,7 +80,8 @@ impl Driver {
             "--lang=en-US",
             &profile,
         ];
-        let mut options = json!({ "args": args });
+        // The driver would switch off what blocks windows that nobody clicked for; people have it on.
+        let mut options = json!({ "args": args, "excludeSwitches": ["disable-popup-blocking"] });
         if let Some(chromium) = program(CHROMIUM, "/usr/bin/chromium") {
             options["binary"] = json!(chromium);
         }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use gitlab_sim::ProjectPatch;
+use gitlab_sim::{GroupPatch, ProjectPatch};
 use serde_json::json;
 
 use super::Browser;
@@ -234,6 +234,102 @@ async fn every_page_is_fit_to_be_seen() {
     browser.arrives("/sign-in").await;
     look(&browser, "sign-in", &mut all).await;
     browser.is_content(&[]).await;
+    write(&browser, &all).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one page after the other, as a person goes through them"
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
+    let place = Place::open_with(company(36), |_| {}).await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let mut all = Vec::new();
+    let client = browser.client();
+    let first = client.window().await.expect("a window");
+    browser.goto("/organizations/add").await;
+    browser.fill("#host", place.sim().url()).await;
+    browser.fill("#name", "acme").await;
+    browser.click("[data-proceed]").await;
+    browser.sees("open in a window of its own").await;
+    look(&browser, "sso", &mut all).await;
+    for window in client.windows().await.expect("the windows") {
+        if window != first {
+            client.switch_to_window(window).await.expect("it is there");
+            client.close_window().await.expect("it closes");
+        }
+    }
+    client.switch_to_window(first).await.expect("it is there");
+
+    let organization = place.connect(&browser).await;
+    let url = format!("/organizations/{}", organization.id);
+    place.sim().world().change(|world| {
+        world
+            .rename_project("acme/many/service-001", "billing")
+            .expect("it is there");
+        world
+            .create_project("acme/platform", "gateway")
+            .expect("a new project");
+    });
+    browser.goto(&url).await;
+    browser.press("Sync now").await;
+    place.synced(organization.id, 2).await;
+    browser.goto(&format!("{url}/syncs")).await;
+    browser.sees("1 renamed").await;
+    look(&browser, "syncs", &mut all).await;
+    browser.click("tbody tr:first-child a").await;
+    browser.sees("What it saw and changed").await;
+    look(&browser, "sync", &mut all).await;
+    let hidden = GroupPatch {
+        hidden: Some(true),
+        ..GroupPatch::default()
+    };
+    place
+        .sim()
+        .world()
+        .change(|world| world.edit_group("acme/many", hidden))
+        .expect("it is there");
+    browser.goto(&url).await;
+    browser.press("Sync now").await;
+    place.synced(organization.id, 3).await;
+
+    browser.goto("/secrets/add").await;
+    look(&browser, "secret-add", &mut all).await;
+    browser.fill("#name", "gitlab-backup").await;
+    browser.fill("#token", place.sim().token()).await;
+    browser.press("Add the secret").await;
+    browser.sees("The secret is in the password manager").await;
+    browser.press("gitlab-backup").await;
+    browser.fill("#host", place.sim().url()).await;
+    browser.press("Test it").await;
+    browser.sees("It belongs to alice").await;
+    look(&browser, "secret", &mut all).await;
+    browser.goto("/users/add").await;
+    browser.fill("#name", "grace").await;
+    browser.fill("#password", PASSWORD).await;
+    look(&browser, "user-add", &mut all).await;
+    browser.press("Add the user").await;
+    browser.sees("The account is made").await;
+    browser.press("Manage grace").await;
+    browser.sees("Another password").await;
+    look(&browser, "user", &mut all).await;
+
+    for (name, part, word) in [
+        ("held", "held", "They are really gone"),
+        ("reconnect", "reconnect", "Another credential"),
+        ("rotate-token", "rotate-token", "Days until the new token"),
+        ("remove", "remove", "The history stays"),
+    ] {
+        browser.goto(&format!("{url}/{part}")).await;
+        browser.sees(word).await;
+        look(&browser, name, &mut all).await;
+    }
+    browser.is_content(&[place.sim().url()]).await;
     write(&browser, &all).await;
     browser.close().await;
     place.close().await;

@@ -131,13 +131,20 @@ async fn a_blocked_window_is_noticed_and_the_same_tab_does_it_too() {
     let Some(browser) = place.signed_in().await else {
         return;
     };
-    // The driver switches the browser's own blocker off, and its clicks would pass it; to a page a blocker is a window that is not there.
-    let blocker = serde_json::json!({ "source": "window.open = () => null;" });
-    browser
-        .devtools("Page.addScriptToEvaluateOnNewDocument", blocker)
-        .await;
-    proceed(&browser, &place).await;
+    // Nobody typed or clicked on this page, so that Chromium's own blocker lets no window open.
+    browser.goto("/organizations/add").await;
+    let fill = format!(
+        "document.querySelector('#host').value = '{}'; document.querySelector('#name').value = 'acme'; \
+         return navigator.userActivation.isActive",
+        place.sim().url()
+    );
+    assert_eq!(browser.run(&fill).await, false);
+    let submit = "const button = document.querySelector('[data-proceed]'); \
+                  setTimeout(() => button.form.requestSubmit(button), 0)";
+    browser.run(submit).await;
     browser.sees("The browser blocked the window").await;
+    let windows = browser.client().windows().await.expect("the windows");
+    assert_eq!(windows.len(), 1);
     browser.is_accessible("a blocked window").await;
     browser.click("[data-same-tab]").await;
     sign_in_at_host(&browser).await;

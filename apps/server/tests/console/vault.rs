@@ -1,5 +1,6 @@
 //! The password manager: what a secret is, whether its host takes it, and new tokens.
 
+use gitlab_sim::{Fault, FaultKind};
 use secrecy::ExposeSecret;
 
 use super::place::Place;
@@ -74,6 +75,33 @@ async fn the_host_replaces_a_token() {
     browser.goto(&url).await;
     browser.press("Sync now").await;
     place.synced(organization.id, 2).await;
+    browser.is_content(&[]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_whose_answer_is_lost_is_told_and_never_repeated() {
+    const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let organization = place.connect(&browser).await;
+    place.sim().fault(Fault::new(FaultKind::Close).path(ROTATE));
+    let page = format!("/organizations/{}/rotate-token", organization.id);
+    browser.goto(&page).await;
+    browser.click("form.stack button.primary").await;
+    browser.sees("is unknown").await;
+    browser.sees("do not rotate again").await;
+    browser.is_accessible("a lost rotation").await;
+    place.sim().clear_faults();
+    browser.goto(&page).await;
+    browser.click("form.stack button.primary").await;
+    browser.sees("do not rotate again").await;
+    let asked = place.sim().requests();
+    let asked = asked.iter().filter(|request| request.path == ROTATE);
+    assert_eq!(asked.count(), 1, "the host was asked once");
     browser.is_content(&[]).await;
     browser.close().await;
     place.close().await;

@@ -66,10 +66,12 @@ fn expiry(at: DateTime<Utc>, now: DateTime<Utc>) -> (String, Tone) {
     match days {
         ..=0 => ("Expired".to_owned(), Tone::Bad),
         days => {
-            let tone = match days {
-                ..=URGENT => Tone::Bad,
-                ..=ENDING => Tone::Warn,
-                _ => Tone::Plain,
+            let tone = if days <= URGENT {
+                Tone::Bad
+            } else if days <= ENDING {
+                Tone::Warn
+            } else {
+                Tone::Plain
             };
             (
                 format!("In {}", counted(days.unsigned_abs(), "day", "days")),
