@@ -123,6 +123,15 @@ impl Job {
         }
     }
 
+    /// The same, but a code that a person has to type ends the wait too: without it nothing goes on.
+    pub async fn wait_or_code(&self, at_most: Duration) -> Option<Outcome> {
+        let mut seen = self.watch();
+        let ended = seen.wait_for(|state| state.outcome.is_some() || state.code.is_some());
+        // Either way, what is so now is answered.
+        let _ = tokio::time::timeout(at_most, ended).await;
+        self.now().outcome
+    }
+
     /// As programs of that user read it: whoever has the code of a sign-in decides with which account it is done.
     pub fn body_for(&self, user: Option<UserId>) -> body::Job {
         let mut body = self.body();

@@ -210,7 +210,7 @@ fn known_organization(criterion: &mut Criterion, runtime: &Runtime) {
             },
         ),
         (
-            "first page of one organization, latest activity first",
+            "first page, latest activity first",
             sorted("-activity", None),
         ),
         (

@@ -185,7 +185,7 @@ async fn stands(
     wait: Duration,
     status: StatusCode,
 ) -> Result<Response, Problem> {
-    match job.wait(wait).await {
+    match job.wait_or_code(wait).await {
         Some(Outcome::Failed(problem)) => Err(problem),
         None | Some(Outcome::Synced(_)) => Ok(accepted(job)),
         Some(Outcome::Stands(id)) => {
@@ -343,7 +343,7 @@ async fn reconnected(
     Query(waiting): Query<Waiting>,
     Json(form): Json<ReconnectForm>,
 ) -> Result<Response, Problem> {
-    let (wait, sso, access) = (waiting.duration()?, form.sso, form.access()?);
+    let (wait, sso, access) = (waiting.duration()?, form.sso.is_some(), form.access()?);
     let draft = form.draft()?;
     let organization = find(&state, &name).await?;
     let about = (Kind::Reconnect, organization.name.to_string());

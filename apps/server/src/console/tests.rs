@@ -259,7 +259,7 @@ fn secret() -> SecretView {
 }
 
 #[test]
-fn secrets_devices_people_and_tokens() {
+fn secrets() {
     check(&SecretsPage {
         frame: frame(Section::Secrets),
         secrets: vec![secret()],
@@ -304,6 +304,10 @@ fn secrets_devices_people_and_tokens() {
             task,
         });
     }
+}
+
+#[test]
+fn devices_people_and_tokens() {
     check(&devices::DevicesPage {
         frame: frame(Section::Devices),
         devices: vec![devices::DeviceView {

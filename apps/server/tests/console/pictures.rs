@@ -239,10 +239,6 @@ async fn every_page_is_fit_to_be_seen() {
     place.close().await;
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one page after the other, as a person goes through them"
-)]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
     let place = Place::open_with(company(36), |_| {}).await;

@@ -8,5 +8,6 @@ mod oidc;
 mod openbao;
 mod people;
 mod program;
+mod sign_ins;
 mod support;
 mod webhooks;

@@ -13,7 +13,7 @@ mod reconnect;
 pub(crate) mod reject;
 pub(crate) mod remove;
 mod resume;
-mod rotate_token;
+pub(crate) mod rotate_token;
 mod show;
 mod sso;
 mod sync;

@@ -116,22 +116,24 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
             let query = [("limit", args.limit.min(PAGE).to_string())];
             whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
         }
-        org::Command::RotateToken(args) => {
-            let name = args.target.organization;
-            let path = ["organizations", name.as_str(), "rotate-token"];
-            let form = json!({"days": args.days});
-            let rotated: Organization = remote.send(Verb::Post, &path, &[], Some(form)).await?;
-            app.output.note(format_args!(
-                "the host has replaced the token of `{}`; the old one stopped working",
-                rotated.name()
-            ));
-            app.output.one(&rotated)?;
-            Ok(Exit::Ok)
-        }
+        org::Command::RotateToken(args) => rotate_token(args, app, remote).await,
         command @ (org::Command::Add(_) | org::Command::Reconnect(_)) => {
             here(Command::Org(command), app).await
         }
     }
+}
+
+async fn rotate_token(args: org::rotate_token::Args, app: &App, remote: &Remote) -> Result {
+    let name = args.target.organization;
+    let path = ["organizations", name.as_str(), "rotate-token"];
+    let form = json!({"days": args.days});
+    let rotated: Organization = remote.send(Verb::Post, &path, &[], Some(form)).await?;
+    app.output.note(format_args!(
+        "the host has replaced the token of `{}`; the old one stopped working",
+        rotated.name()
+    ));
+    app.output.one(&rotated)?;
+    Ok(Exit::Ok)
 }
 
 async fn changed(name: &str, verb: &str, app: &App, remote: &Remote) -> Result {

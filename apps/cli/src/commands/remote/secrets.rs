@@ -73,18 +73,17 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
 }
 
 async fn relocate(args: secret::relocate::Args, app: &App, remote: &Remote) -> Result {
-    let names = match args.name {
-        Some(name) => vec![name],
-        // One after the other, so that what was moved is told even when a later one fails.
-        None => {
-            let all: Page<Secret> = remote.get(&["secrets"], &[]).await?;
-            all.items
-                .into_iter()
-                .filter(|secret| secret.could_move_to(&args.to))
-                .map(Secret::into_name)
-                .collect()
-        }
+    let names = if let Some(name) = args.name {
+        vec![name]
+    } else {
+        let all: Page<Secret> = remote.get(&["secrets"], &[]).await?;
+        all.items
+            .into_iter()
+            .filter(|secret| secret.could_move_to(&args.to))
+            .map(Secret::into_name)
+            .collect()
     };
+    // One after the other, so that what was moved is told even when a later one fails.
     let mut list = app.output.list();
     for name in names {
         let path = ["secrets", name.as_str(), "move"];

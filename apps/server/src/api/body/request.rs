@@ -82,11 +82,8 @@ pub struct ConnectForm {
     /// Whether plain http to another machine is allowed.
     #[serde(default)]
     pub allow_plain_http: bool,
-    /// Whether a person signs in at the host, instead of a login and a token: the job tells where to type which code.
-    #[serde(default)]
-    pub sso: bool,
-    /// With `sso`, what is asked for: `read` (without a word) or `restore`.
-    pub access: Option<String>,
+    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`. The job tells where to type which code.
+    pub sso: Option<String>,
     /// The login that the token belongs to.
     #[serde(default)]
     pub login: String,
@@ -157,12 +154,12 @@ impl ConnectForm {
             } else {
                 PlainHttp::LoopbackOnly
             },
-            method: if self.sso {
+            method: if self.sso.is_some() {
                 Method::Sso
             } else {
                 Method::AccessToken
             },
-            access: access(self.access.as_deref())?,
+            access: access(self.sso.as_deref())?,
             login: self.login,
             token: self.token.draft()?,
             settings: SettingsDraft {
@@ -218,11 +215,8 @@ impl From<EditForm> for SettingsPatch {
 pub struct ReconnectForm {
     /// The login that the token belongs to; without one it is the present one.
     pub login: Option<String>,
-    /// Whether a person signs in at the host, instead of a login and a token: the job tells where to type which code.
-    #[serde(default)]
-    pub sso: bool,
-    /// With `sso`, what is asked for: `read` (without a word) or `restore`.
-    pub access: Option<String>,
+    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`. The job tells where to type which code.
+    pub sso: Option<String>,
     /// The access token.
     #[serde(default)]
     pub token: TokenForm,
@@ -236,14 +230,14 @@ fn access(word: Option<&str>) -> Result<Access, Problem> {
     match word {
         None | Some("read") => Ok(Access::Read),
         Some("restore") => Ok(Access::Restore),
-        Some(_) => Err(Problem::invalid("access", "it is none of read and restore")),
+        Some(_) => Err(Problem::invalid("sso", "it is none of read and restore")),
     }
 }
 
 impl ReconnectForm {
     /// What a sign-in asks for.
     pub fn access(&self) -> Result<Access, Problem> {
-        access(self.access.as_deref())
+        access(self.sso.as_deref())
     }
 
     /// The form of the domain.

@@ -162,7 +162,7 @@ fn a_moved_secret_goes_on_serving_its_organization() {
     let ports = place.ports();
     let row = block_on(secrets::show(&ports, "token")).expect("it is known");
     assert_eq!(row.facts.vault.as_str(), "company");
-    assert_eq!(row.used_by, [organization.name.clone()]);
+    assert_eq!(row.used_by, std::slice::from_ref(&organization.name));
     let ran = block_on(synchronize(
         &ports,
         organization.id,
