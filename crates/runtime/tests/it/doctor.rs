@@ -88,12 +88,12 @@ async fn a_new_place_is_made_and_well() {
     let place = Place::new();
     insta::assert_snapshot!(told(&place.config).await, @"
     good: data directory: HOME/data is made at the first use
-    good: database: version 4, 0 events hold
+    good: database: version 6, 0 events hold
     good: password manager: 0 secrets, every one readable
     ");
     insta::assert_snapshot!(told(&place.config).await, @"
     good: data directory: HOME/data
-    good: database: version 4, 0 events hold
+    good: database: version 6, 0 events hold
     good: password manager: 0 secrets, every one readable
     ");
     for entry in fs::read_dir(&place.config.data_dir).expect("the directory") {
@@ -222,7 +222,7 @@ async fn a_database_of_a_newer_program() {
     .expect("a later version");
     insta::assert_snapshot!(told(&place.config).await, @"
     good: data directory: HOME/data
-    PROBLEM: installation: the database is of version 9000, newer than this program's 4; use a program at least as new as the one that wrote it -> mend this first; nothing else can be looked at before
+    PROBLEM: installation: the database is of version 9000, newer than this program's 6; use a program at least as new as the one that wrote it -> mend this first; nothing else can be looked at before
     ");
 }
 

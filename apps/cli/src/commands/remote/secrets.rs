@@ -84,15 +84,20 @@ async fn relocate(args: secret::relocate::Args, app: &App, remote: &Remote) -> R
             .collect()
     };
     // One after the other, so that what was moved is told even when a later one fails.
-    let mut list = app.output.list();
+    let (mut list, mut told) = (app.output.list(), 0);
     for name in names {
         let path = ["secrets", name.as_str(), "move"];
         let form = json!({"vault": args.to});
         let moved = remote.send::<Relocation>(Verb::Post, &path, &[], Some(form));
         match moved.await {
-            Ok(moved) => list.push(moved),
+            Ok(moved) => {
+                list.push(moved);
+                told += 1;
+            }
             Err(error) => {
-                list.finish(&app.output, ("--after", None))?;
+                if told > 0 {
+                    list.finish(&app.output, ("--after", None))?;
+                }
                 return Err(error);
             }
         }

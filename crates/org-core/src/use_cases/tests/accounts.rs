@@ -135,7 +135,8 @@ fn every_mistake_is_told_at_its_field() {
         "short",
         "boss",
         "name: the name of a user may not contain ' '; allowed are letters a to z, digits, `.`, `_`, `-` and `@`\n\
-         role: `boss` is not a known role; known are viewer, operator, administrator",
+         role: `boss` is not a known role; known are viewer, operator, administrator\n\
+         password: the password has 5 characters; take at least 12, such as four words",
     );
     check(
         "bob",
