@@ -27,6 +27,49 @@ use tokio::runtime::Runtime;
 const REPOSITORIES: u64 = 100_000;
 const ORGANIZATION: OrganizationId = build::organization_id(1);
 
+/// The pages that are read.
+fn pages() -> [(&'static str, RepositoryFilter); 7] {
+    [
+        ("first page of all", RepositoryFilter::default()),
+        (
+            "first page of one organization",
+            RepositoryFilter {
+                organization: Some(ORGANIZATION),
+                ..RepositoryFilter::default()
+            },
+        ),
+        (
+            "first page, latest activity first",
+            sorted("-activity", None),
+        ),
+        (
+            "page of a rare text, latest activity first",
+            sorted("-activity", Some("service-99999")),
+        ),
+        (
+            "first page of all, latest activity first",
+            RepositoryFilter {
+                organization: None,
+                ..sorted("-activity", None)
+            },
+        ),
+        (
+            "page of a rare text",
+            RepositoryFilter {
+                text: Some("service-99999".to_owned()),
+                ..RepositoryFilter::default()
+            },
+        ),
+        (
+            "page of a rare state",
+            RepositoryFilter {
+                license: Some(LicenseState::Waiting),
+                ..RepositoryFilter::default()
+            },
+        ),
+    ]
+}
+
 /// Those of the organization in an order, with a text in their paths.
 fn sorted(order: &str, text: Option<&str>) -> RepositoryFilter {
     RepositoryFilter {
@@ -200,45 +243,7 @@ fn known_organization(criterion: &mut Criterion, runtime: &Runtime) {
                     .expect("the inventory")
             });
         });
-    for (name, filter) in [
-        ("first page of all", RepositoryFilter::default()),
-        (
-            "first page of one organization",
-            RepositoryFilter {
-                organization: Some(ORGANIZATION),
-                ..RepositoryFilter::default()
-            },
-        ),
-        (
-            "first page, latest activity first",
-            sorted("-activity", None),
-        ),
-        (
-            "page of a rare text, latest activity first",
-            sorted("-activity", Some("service-99999")),
-        ),
-        (
-            "first page of all, latest activity first",
-            RepositoryFilter {
-                organization: None,
-                ..sorted("-activity", None)
-            },
-        ),
-        (
-            "page of a rare text",
-            RepositoryFilter {
-                text: Some("service-99999".to_owned()),
-                ..RepositoryFilter::default()
-            },
-        ),
-        (
-            "page of a rare state",
-            RepositoryFilter {
-                license: Some(LicenseState::Waiting),
-                ..RepositoryFilter::default()
-            },
-        ),
-    ] {
+    for (name, filter) in pages() {
         reads.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let page = store.repositories(black_box(&filter), None, 50);

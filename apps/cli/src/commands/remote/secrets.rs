@@ -1,5 +1,6 @@
 //! The password manager.
 
+use org_core::secret::ExternalSecret;
 use runtime::remote::Verb;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
             remote.send(Verb::Post, &path, &[], Some(form)).await?
         }
         secret::Command::Link(args) => {
+            ExternalSecret::new(&args.mount, &args.path, &args.key).map_err(CliError::usage)?;
             let target = json!({"mount": args.mount, "path": args.path, "key": args.key});
             let form = json!({"name": args.name, "target": target, "vault": args.vault});
             remote
