@@ -168,14 +168,16 @@ pub(super) async fn test(
         let page = draw(&state, (&caller, &csrf), &row, form).await?;
         return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
     }
-    let shared = state.clone();
+    let (shared, asked) = (state.clone(), name.clone());
     let tested = state
         .jobs()
         .to_the_end(&state, async move {
-            vaults::test(shared.ports(), &name, host).await
+            vaults::test(shared.ports(), &asked, host).await
         })
         .await?;
     let (_, rows) = tested?;
+    // It was read for that.
+    let row = secrets::show(state.ports(), &name).await?;
     let mut page = draw(&state, (&caller, &csrf), &row, form).await?;
     page.tested = rows.iter().map(TestedView::of).collect();
     Ok(render(&page))
