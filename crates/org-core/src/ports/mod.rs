@@ -14,6 +14,7 @@ mod licensing;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod oauth;
+mod order;
 mod renewals;
 mod sign_ins;
 mod stores;
@@ -44,13 +45,14 @@ pub use oauth::{
     AuthorizationRequest, CodeExchange, DevicePoll, DeviceStart, Grant, OauthError, RotateError,
     RotatedToken, VcsOauth, VcsRotation,
 };
+pub use order::{RepositoryKey, RepositoryOrder, UnknownOrder};
 pub use renewals::{Renewal, RenewalClaim, RenewalState, RenewalStore};
 pub use sign_ins::SignInStore;
 pub use stores::{
     Applied, AttemptStore, Claim, ClaimRequest, EventFilter, EventStore, InventoryCounts,
     InventoryStore, LicenseStore, OrganizationChange, OrganizationStore, Page, PoolSummary,
-    PresenceFilter, RepositoryFilter, RepositoryKey, RepositoryOrder, RepositoryRow, Roster,
-    RunEnd, SeatHolder, Stale, StoreError, SyncStore, UnknownOrder,
+    PresenceFilter, RepositoryFilter, RepositoryRow, Roster, RunEnd, SeatHolder, Stale, StoreError,
+    SyncStore,
 };
 pub use vault::{SecretLinks, SecretVault, VaultError, VaultHealth, VaultTransfer};
 
