@@ -216,34 +216,21 @@ pub(crate) struct HostAnswer {
 
 impl HostAnswer {
     fn new(row: &TestRow, now: DateTime<Utc>) -> Self {
-        let mut answer = Self {
+        let identity = row.answer.as_ref().ok();
+        let problem = row.problem(now);
+        Self {
             host: row.host.to_string(),
             organization: row.organization.as_ref().map(|(name, _)| name.to_string()),
-            good: false,
-            login: None,
-            scopes: Vec::new(),
-            expires_at: None,
-            problem: None,
-        };
-        match &row.answer {
-            Err(error) => answer.problem = Some(error.to_string()),
-            Ok(identity) => {
-                answer.login = Some(identity.account.login.to_string());
-                answer.scopes = identity.token.scopes.iter().cloned().collect();
-                answer.expires_at = identity.token.expires_at().map(time::stamp);
-                answer.problem = row.mismatch().map(|login| {
-                    format!(
-                        "it belongs to `{}`, and the organization authenticates as `{login}`",
-                        identity.account.login
-                    )
-                });
-                if identity.token.days_left(now) == Some(0) {
-                    answer.problem = Some("it has expired".to_owned());
-                }
-            }
+            good: problem.is_none(),
+            login: identity.map(|identity| identity.account.login.to_string()),
+            scopes: identity
+                .map(|identity| identity.token.scopes.iter().cloned().collect())
+                .unwrap_or_default(),
+            expires_at: identity
+                .and_then(|identity| identity.token.expires_at())
+                .map(time::stamp),
+            problem,
         }
-        answer.good = answer.problem.is_none();
-        answer
     }
 }
 

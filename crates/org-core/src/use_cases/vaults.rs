@@ -1,5 +1,6 @@
 //! The vaults of an installation, and where secrets live in them.
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::event::{Actor, Event, FieldChange, Subject};
@@ -169,6 +170,21 @@ impl TestRow {
         let (_, login) = self.organization.as_ref()?;
         let identity = self.answer.as_ref().ok()?;
         (!identity.account.login.is_same_as(login)).then_some(login)
+    }
+
+    /// What is wrong with the secret at this host, in words; `None` if it does what it is used for.
+    pub fn problem(&self, now: DateTime<Utc>) -> Option<String> {
+        let identity = match &self.answer {
+            Ok(identity) => identity,
+            Err(error) => return Some(error.to_string()),
+        };
+        if identity.token.days_left(now) == Some(0) {
+            return Some("it has expired".to_owned());
+        }
+        self.mismatch().map(|login| {
+            let owner = &identity.account.login;
+            format!("it belongs to `{owner}`, and the organization authenticates as `{login}`")
+        })
     }
 }
 
