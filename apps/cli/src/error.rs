@@ -115,6 +115,7 @@ pub(crate) const fn flag(field: Field) -> &'static str {
         Field::Weekdays => "--weekdays",
         Field::Cron => "--sync-cron",
         Field::Device => "--device",
+        Field::Days => "--days",
     }
 }
 

@@ -183,12 +183,12 @@ impl From<FieldProblem> for Mistake {
 /// What a person types to give a field of that name.
 fn flag_of(name: &str) -> Option<&'static str> {
     use Field::{
-        At, Cron, Device, Every, Groups, Host, Login, Name, Personal, Schedule, Service, Token,
-        Weekdays, Zone,
+        At, Cron, Days, Device, Every, Groups, Host, Login, Name, Personal, Schedule, Service,
+        Token, Weekdays, Zone,
     };
     let fields = [
         Name, Service, Host, Login, Token, Groups, Personal, Schedule, Every, At, Zone, Weekdays,
-        Cron, Device,
+        Cron, Device, Days,
     ];
     let found = fields.into_iter().find(|field| field.as_str() == name);
     found.map(flag)

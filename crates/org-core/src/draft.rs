@@ -50,6 +50,8 @@ pub enum Field {
     Cron,
     /// The default device.
     Device,
+    /// For how many days a new access token shall work.
+    Days,
 }
 
 impl Field {
@@ -70,6 +72,7 @@ impl Field {
             Self::Weekdays => "weekdays",
             Self::Cron => "sync-cron",
             Self::Device => "device",
+            Self::Days => "days",
         }
     }
 }

@@ -70,6 +70,16 @@ word_enum! {
 /// The days before the expiry on which a notice is due.
 pub const EXPIRY_NOTICE_DAYS: [i64; 4] = [30, 14, 7, 1];
 
+/// Whole days from `now` until `at`, rounded up; zero when it is past.
+pub fn days_until(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    let left = (at - now).num_seconds();
+    if left <= 0 {
+        0
+    } else {
+        (left - 1) / 86_400 + 1
+    }
+}
+
 impl TokenFacts {
     /// The moment at which it stops working: 00:00 UTC of its day (GitLab docs, personal access tokens).
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
@@ -79,14 +89,7 @@ impl TokenFacts {
 
     /// Whole days until it stops working, rounded up; zero when it has stopped, `None` if it never does.
     pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
-        self.expires_at().map(|at| {
-            let left = (at - now).num_seconds();
-            if left <= 0 {
-                0
-            } else {
-                (left - 1) / 86_400 + 1
-            }
-        })
+        self.expires_at().map(|at| days_until(at, now))
     }
 
     /// The tightest notice that is due now, in days, of [`EXPIRY_NOTICE_DAYS`]; `None` when there is time.

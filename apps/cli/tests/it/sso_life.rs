@@ -244,7 +244,7 @@ fn a_token_is_replaced_by_the_host() {
     let refused = place.run(&["org", "rotate-token", "acme", "--days", "0"]);
     assert_snapshot!(refused.code(2).stderr, @"
     error: a value is not right; nothing was changed
-      the token: the new token can work for 1 to 365 days
+      --days: the new token can work for 1 to 365 days
     ");
 }
 

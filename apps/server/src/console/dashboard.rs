@@ -17,7 +17,7 @@ use super::frame::{Frame, Noticed, Section, render};
 use super::history::{EventView, Names};
 use super::organizations::next_step;
 use super::urls;
-use super::view::{Badge, Bar, Chart, Meter, Stamp, Tone, counted, thousands};
+use super::view::{Badge, Bar, Chart, ENDING, Meter, Stamp, Tone, counted, thousands};
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
 use crate::state::AppState;
@@ -31,9 +31,6 @@ const DAYS: u32 = 14;
 
 /// How many runs are read for it at most.
 const RUNS: usize = 2000;
-
-/// The days before the end of a token at which it is worth acting.
-const SOON: i64 = 30;
 
 /// Something that needs a person.
 pub(super) struct Todo {
@@ -92,12 +89,12 @@ fn todos(overviews: &[Overview], seats: Seats, waiting: u64) -> Vec<Todo> {
         }
         if let Some(days) = overview
             .token_days_left
-            .filter(|days| (1..=SOON).contains(days))
+            .filter(|days| (1..=ENDING).contains(days))
             && organization.status != Status::Paused
         {
             todos.push(Todo {
                 icon: "clock",
-                tone: if days <= 7 { Tone::Bad } else { Tone::Warn },
+                tone: Tone::of_days_left(days),
                 subject: name,
                 what: format!(
                     "The access token expires in {}",

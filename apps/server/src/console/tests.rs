@@ -253,7 +253,7 @@ fn secret() -> SecretView {
         vault: HOSTILE.to_owned(),
         place: Some(HOSTILE.to_owned()),
         show: HOSTILE.to_owned(),
-        rotate: HOSTILE.to_owned(),
+        rotate: Some(HOSTILE.to_owned()),
         remove: Some(HOSTILE.to_owned()),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Answer, House, simulator};
 
 #[tokio::test]
-async fn a_notice_that_shows_the_secret_makes_a_sync_come() {
+async fn a_notice_is_taken_by_its_secret_and_counted() {
     let (house, sim) = (House::new().await, simulator(1).await);
     let id = house.connect(&sim, json!({})).await.body["id"]
         .as_str()

@@ -82,19 +82,24 @@ pub async fn rotate(
     put_down(ports, organization, (version, rotated.expires_on), actor).await
 }
 
-fn refused(message: &str) -> UseCaseError {
+fn refused_at(field: Field, message: &str) -> UseCaseError {
     UseCaseError::Invalid {
-        errors: vec![FieldError::new(Field::Token, message)],
+        errors: vec![FieldError::new(field, message)],
     }
+}
+
+fn refused(message: &str) -> UseCaseError {
+    refused_at(Field::Token, message)
 }
 
 fn last_day(today: NaiveDate, days: Option<u64>) -> Result<NaiveDate, UseCaseError> {
     let days = days.unwrap_or(DEFAULT_DAYS);
     match today.checked_add_days(Days::new(days)) {
         Some(day) if (1..=MAX_DAYS).contains(&days) => Ok(day),
-        _ => Err(refused(&format!(
-            "the new token can work for 1 to {MAX_DAYS} days"
-        ))),
+        _ => Err(refused_at(
+            Field::Days,
+            &format!("the new token can work for 1 to {MAX_DAYS} days"),
+        )),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::SecretId;
 use crate::organization::{Organization, Status};
 use crate::ports::{Ports, VaultError};
-use crate::secret::{SecretFacts, SecretOwner, SecretRef};
+use crate::secret::{SecretFacts, SecretOwner, SecretPlace, SecretRef};
 use crate::text::{OrganizationName, SecretName, TextError};
 use crate::use_cases::UseCaseError;
 use crate::vaults::VaultHandle;
@@ -29,6 +29,15 @@ pub struct SecretRow {
     pub expires_at: Option<DateTime<Utc>>,
     /// When its value left the vault last; `None` if that was never, or longer ago than accesses are kept.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// Whether it holds the tokens of a sign-in, which renew themselves.
+    pub renews_itself: bool,
+}
+
+impl SecretRow {
+    /// Whether a person may give it another value: not what belongs to others, nor what nobody could have by hand.
+    pub fn takes_values(&self) -> bool {
+        self.facts.place == SecretPlace::Kept && !self.renews_itself
+    }
 }
 
 /// Every secret, in the order of their names.
@@ -66,6 +75,7 @@ fn row(
             .filter_map(|organization| organization.auth.token().expires_at())
             .min(),
         last_used_at: last.get(&facts.reference).copied(),
+        renews_itself: users().any(|organization| organization.auth.is_sso()),
         facts,
     }
 }
@@ -145,7 +155,7 @@ pub async fn rotate(
     actor: &Actor,
 ) -> Result<SecretRow, UseCaseError> {
     let row = show(ports, name).await?;
-    renews_itself(ports, &row.facts).await?;
+    refuse_what_renews_itself(&row)?;
     let new = value(new)?;
     let now = ports.clock.now();
     let before = row.facts.version;
@@ -161,22 +171,18 @@ pub async fn rotate(
 }
 
 /// Refuses to overwrite the tokens of a sign-in, which nobody could have by hand.
-async fn renews_itself(ports: &Ports, facts: &SecretFacts) -> Result<(), UseCaseError> {
-    let organizations = ports.organizations.roster().await?.organizations;
-    let signed_in = organizations.iter().find(|organization| {
-        organization.auth.is_sso() && organization.auth.secret() == facts.reference
-    });
-    match signed_in {
-        None => Ok(()),
-        Some(organization) => Err(UseCaseError::Invalid {
+fn refuse_what_renews_itself(row: &SecretRow) -> Result<(), UseCaseError> {
+    match row.used_by.first() {
+        Some(organization) if row.renews_itself => Err(UseCaseError::Invalid {
             errors: vec![FieldError::new(
                 Field::Token,
                 format!(
-                    "`{}` holds the tokens of a sign-in, which renew themselves; reconnect `{}` instead",
-                    facts.name, organization.name
+                    "`{}` holds the tokens of a sign-in, which renew themselves; reconnect `{organization}` instead",
+                    row.facts.name
                 ),
             )],
         }),
+        _ => Ok(()),
     }
 }
 

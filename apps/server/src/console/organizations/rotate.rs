@@ -4,16 +4,16 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use org_core::organization::Organization;
+use org_core::organization::{Organization, Status};
+use org_core::use_cases::NoProgress;
 use org_core::use_cases::rotate::{DEFAULT_DAYS, rotate};
-use org_core::use_cases::{NoProgress, UseCaseError};
 
 use super::Named;
 use super::show::{Head, Tab, frame};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::form::Form;
-use crate::console::frame::{Frame, Notice, go_with, render, render_with};
+use crate::console::frame::{Frame, Notice, go, go_with, render, render_with};
 use crate::console::urls;
 use crate::state::AppState;
 
@@ -36,6 +36,11 @@ fn show(organization: &Organization, admin: &Admin, csrf: &Csrf, form: Form) -> 
 }
 
 pub(super) async fn page(admin: Admin, Named(organization): Named, csrf: Csrf) -> Response {
+    let is_removed = matches!(organization.status, Status::Removed { .. });
+    if organization.auth.is_sso() || is_removed {
+        // There is nothing to rotate, and no link leads here.
+        return go(&urls::organization_part(organization.id, "settings"));
+    }
     let form = Form::with(&[("days", &DEFAULT_DAYS.to_string())]);
     render(&show(&organization, &admin, &csrf, form))
 }
@@ -70,14 +75,7 @@ pub(super) async fn proceed(
             Notice::TokenRotated,
         )),
         Err(error) => {
-            let form = match error {
-                UseCaseError::Invalid { errors } => {
-                    let message: Vec<String> =
-                        errors.iter().map(|error| error.message.clone()).collect();
-                    form.at("days", message.join("; "))
-                }
-                other => form.refused(&other.into()),
-            };
+            let form = form.refused(&error.into());
             let page = show(&organization, &admin, &csrf, form);
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }

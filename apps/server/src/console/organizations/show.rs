@@ -161,11 +161,13 @@ impl Facts {
         use org_core::token::AccountKind;
 
         let settings = &organization.settings;
-        let expiry = days_left.map(|days| match days {
-            ..=0 => ("The token has expired".to_owned(), Tone::Bad),
-            1 => ("Expires within a day".to_owned(), Tone::Bad),
-            2..=30 => (format!("Expires in {days} days"), Tone::Warn),
-            _ => (format!("Expires in {days} days"), Tone::Plain),
+        let expiry = days_left.map(|days| {
+            let words = match days {
+                ..=0 => "The token has expired".to_owned(),
+                1 => "Expires within a day".to_owned(),
+                _ => format!("Expires in {days} days"),
+            };
+            (words, Tone::of_days_left(days))
         });
         Self {
             host: organization.host.to_string(),

@@ -8,6 +8,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use org_core::secret::{SecretOwner, SecretPlace};
+use org_core::token::days_until;
 use org_core::use_cases::secrets::{self, SecretRow};
 
 pub(super) mod link;
@@ -47,7 +48,8 @@ pub(super) struct SecretView {
     /// Where it stands among the secrets of others, if it only points there.
     pub(super) place: Option<String>,
     pub(super) show: String,
-    pub(super) rotate: String,
+    /// Where it gets another value; `None` for what belongs to others, and for what renews itself.
+    pub(super) rotate: Option<String>,
     /// Where it is removed; `None` while something uses it, or when it goes with what it was made for.
     pub(super) remove: Option<String>,
 }
@@ -55,30 +57,14 @@ pub(super) struct SecretView {
 /// The days after which a secret is called old.
 const OLD: i64 = 180;
 
-/// The days before its end at which a secret is worth a warning, and at which it is urgent.
-const ENDING: i64 = 30;
-const URGENT: i64 = 7;
-
 /// When the host no longer takes it, in words.
 fn expiry(at: DateTime<Utc>, now: DateTime<Utc>) -> (String, Tone) {
-    // A day that has begun counts, as it does where organizations count their tokens down.
-    let days = ((at - now).num_seconds() + 86_399).div_euclid(86_400);
-    match days {
-        ..=0 => ("Expired".to_owned(), Tone::Bad),
-        days => {
-            let tone = if days <= URGENT {
-                Tone::Bad
-            } else if days <= ENDING {
-                Tone::Warn
-            } else {
-                Tone::Plain
-            };
-            (
-                format!("In {}", counted(days.unsigned_abs(), "day", "days")),
-                tone,
-            )
-        }
-    }
+    let days = days_until(at, now);
+    let words = match days {
+        0 => "Expired".to_owned(),
+        days => format!("In {}", counted(days.unsigned_abs(), "day", "days")),
+    };
+    (words, Tone::of_days_left(days))
 }
 
 impl SecretView {
@@ -109,7 +95,7 @@ impl SecretView {
                 SecretPlace::External(target) => Some(target.to_string()),
             },
             show: urls::secret(&name, "show"),
-            rotate: urls::secret(&name, "rotate"),
+            rotate: row.takes_values().then(|| urls::secret(&name, "rotate")),
             remove: (own && row.used_by.is_empty()).then(|| urls::secret(&name, "remove")),
             name,
         }

@@ -4,9 +4,11 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use org_core::host::HostUrl;
 use org_core::ports::SecretAccess;
 use org_core::secret::SecretPlace;
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::secrets::{self, SecretRow};
 use org_core::use_cases::vaults::{self, TestRow};
@@ -52,18 +54,15 @@ pub(in crate::console) struct TestedView {
 }
 
 impl TestedView {
-    fn of(row: &TestRow) -> Self {
-        let (badge, detail) = match (&row.answer, row.mismatch()) {
+    fn of(row: &TestRow, now: DateTime<Utc>) -> Self {
+        let (badge, detail) = match (&row.answer, row.problem(now)) {
             (Ok(identity), None) => (
                 Badge::new(Tone::Good, "circle-check", "Good"),
                 format!("It belongs to {}.", identity.account.login),
             ),
-            (Ok(identity), Some(login)) => (
-                Badge::new(Tone::Warn, "triangle-alert", "Another account"),
-                format!(
-                    "It belongs to {}, and the organization uses it as {login}.",
-                    identity.account.login
-                ),
+            (Ok(_), Some(problem)) => (
+                Badge::new(Tone::Warn, "triangle-alert", "Not as it should be"),
+                format!("{}.", sentence(&problem)),
             ),
             (Err(error), _) => (
                 Badge::new(Tone::Bad, "circle-x", "Refused"),
@@ -119,7 +118,8 @@ async fn draw(
         tested: Vec::new(),
         others: match row.facts.place {
             SecretPlace::Kept => others
-                .filter(|vault| **vault != row.facts.vault)
+                // A move that was cut off is ended by moving it again to where it was going.
+                .filter(|vault| **vault != row.facts.vault || row.facts.arriving_from.is_some())
                 .map(ToString::to_string)
                 .collect(),
             // It stays where its owner has it.
@@ -175,11 +175,19 @@ pub(super) async fn test(
             vaults::test(shared.ports(), &asked, host).await
         })
         .await?;
-    let (_, rows) = tested?;
+    let rows = match tested {
+        Ok((_, rows)) => rows,
+        Err(error) => {
+            let form = form.refused(&error.into());
+            let page = draw(&state, (&caller, &csrf), &row, form).await?;
+            return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
+    };
     // It was read for that.
     let row = secrets::show(state.ports(), &name).await?;
     let mut page = draw(&state, (&caller, &csrf), &row, form).await?;
-    page.tested = rows.iter().map(TestedView::of).collect();
+    let now = state.ports().clock.now();
+    page.tested = rows.iter().map(|row| TestedView::of(row, now)).collect();
     Ok(render(&page))
 }
 
@@ -204,7 +212,10 @@ pub(super) async fn relocate(
         Ok(Moved::AlreadyThere(_)) => Ok(go_with(&urls::secret(&name, "show"), Notice::Unchanged)),
         Err(error) => {
             let row = secrets::show(state.ports(), &name).await?;
-            let form = form.at("vault", Problem::from(error).body.detail.clone());
+            let form = match error {
+                UseCaseError::NotFound { .. } => form.at("vault", error.to_string()),
+                other => form.refused(&other.into()),
+            };
             let page = draw(&state, (&admin.0, &csrf), &row, form).await?;
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }

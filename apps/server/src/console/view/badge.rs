@@ -33,6 +33,23 @@ impl Tone {
     }
 }
 
+/// The days before its end at which a token is worth a warning, and at which it is urgent.
+pub(in crate::console) const ENDING: i64 = 30;
+const URGENT: i64 = 7;
+
+impl Tone {
+    /// Of a token that works for so many days more.
+    pub(in crate::console) const fn of_days_left(days: i64) -> Self {
+        if days <= URGENT {
+            Self::Bad
+        } else if days <= ENDING {
+            Self::Warn
+        } else {
+            Self::Plain
+        }
+    }
+}
+
 /// A word with a color and an icon.
 #[derive(Debug, Clone)]
 pub(in crate::console) struct Badge {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-pub(super) use badge::{Badge, Tone, lifecycle, visibility};
+pub(super) use badge::{Badge, ENDING, Tone, lifecycle, visibility};
 pub(super) use chart::{Bar, Chart, Meter};
 pub(super) use icon::Icon;
 pub(super) use stamp::{Stamp, duration};

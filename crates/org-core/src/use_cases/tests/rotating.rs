@@ -64,7 +64,7 @@ fn a_number_of_days_that_no_host_takes_is_refused() {
         let error = try_rotate(&bench, &organization, Some(days)).expect_err("out of range");
         assert_eq!(
             error.to_string(),
-            "token: the new token can work for 1 to 365 days"
+            "days: the new token can work for 1 to 365 days"
         );
     }
     assert_eq!(bench.host.oauth_calls(OauthCall::Rotate), 0);
