@@ -135,7 +135,8 @@ impl Server {
         let (setup, code) = if accounts::is_set_up(runtime.accounts()).await? {
             (SetupCode::closed(), None)
         } else {
-            let (setup, code) = SetupCode::new(&runtime.accounts().randomness.bytes());
+            let (setup, code) =
+                SetupCode::new(&runtime.accounts().random().map_err(AccountError::from)?);
             (setup, Some(code))
         };
         let place = Place::new(&config.server, address, tls.is_some());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use org_core::ports::{Clock, Entropy, EntropyError, IdSource, Randomness, Timer};
+use org_core::ports::{Clock, Entropy, EntropyError, IdSource, Timer};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use uuid::Uuid;
@@ -78,20 +78,6 @@ impl IdSource for UuidSource {
     )]
     fn next_id(&self) -> Uuid {
         Uuid::now_v7()
-    }
-}
-
-/// The randomness of the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemRandomness;
-
-impl Randomness for SystemRandomness {
-    fn bytes(&self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        SysRng
-            .try_fill_bytes(&mut bytes)
-            .expect("a system without randomness runs no program that keeps secrets");
-        bytes
     }
 }
 

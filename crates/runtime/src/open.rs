@@ -23,7 +23,7 @@ use vault_adapter::{CheckReport, EmbeddedVault, OpenBaoVault};
 
 use crate::config::{Config, OidcSettings, ProxyConfig};
 use crate::entitlements::ConfiguredSeats;
-use crate::environment::{Environment, SystemRandomness};
+use crate::environment::{Environment, OsEntropy};
 use crate::passwords::Argon2Hasher;
 use crate::vaults::{self, Opened};
 
@@ -155,7 +155,7 @@ impl Runtime {
             accounts: Arc::new(store.clone()),
             answers: Arc::new(store.clone()),
             passwords: Arc::new(Argon2Hasher::new()),
-            randomness: Arc::new(SystemRandomness),
+            entropy: Arc::new(OsEntropy),
             clock: ports.clock.clone(),
             ids: ids.clone(),
         };

@@ -199,7 +199,9 @@ impl From<AccountError> for Problem {
             AccountError::NotAllowed { .. } => (StatusCode::FORBIDDEN, "not_allowed"),
             AccountError::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             AccountError::Contention => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            AccountError::Password(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            AccountError::Password(_) | AccountError::Entropy(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
             AccountError::Store(_) => {
                 let AccountError::Store(error) = error else {
                     unreachable!("it was one just now")

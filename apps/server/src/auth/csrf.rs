@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use org_core::accounts::{SecretDigest, SecretToken};
+use org_core::use_cases::accounts::AccountError;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
@@ -59,7 +60,11 @@ pub async fn guard(State(state): State<AppState>, mut request: Request, next: Ne
         let (cookie, fresh) = if let Some(cookie) = shown {
             (cookie, None)
         } else {
-            let visitor = SecretToken::session(&state.accounts().randomness.bytes()).shown;
+            let random = match state.accounts().random() {
+                Ok(random) => random,
+                Err(error) => return Problem::from(AccountError::from(error)).into_response(),
+            };
+            let visitor = SecretToken::session(&random).shown;
             (visitor.clone(), Some(visitor))
         };
         request.extensions_mut().insert(Csrf::of(&cookie));

@@ -94,6 +94,7 @@ fn told(state: &AppState, error: &ArrivalError) -> Problem {
         ArrivalError::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "slowed"),
         ArrivalError::Identity(IdentityError::Unavailable { .. })
         | ArrivalError::Contention
+        | ArrivalError::Entropy(_)
         | ArrivalError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),
         ArrivalError::Identity(_) | ArrivalError::Failed { .. } => {
             (StatusCode::BAD_GATEWAY, "failed")

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{AnswerStore, Clock, IdSource, StoreError};
+use super::{AnswerStore, Clock, Entropy, EntropyError, IdSource, StoreError};
 use crate::accounts::{ApiToken, PasswordHash, SecretDigest, Session, User, UserName};
 use crate::event::Event;
 use crate::ids::{ApiTokenId, UserId};
@@ -137,13 +137,6 @@ pub trait PasswordHasher: Send + Sync {
     ) -> Result<bool, PasswordError>;
 }
 
-/// Randomness that nobody can guess.
-#[cfg_attr(feature = "mock", mockall::automock)]
-pub trait Randomness: Send + Sync {
-    /// 32 bytes that were never answered before.
-    fn bytes(&self) -> [u8; 32];
-}
-
 /// What the use cases of accounts need, wired. It is apart from [`Ports`](super::Ports), since a product that embeds this crate often has accounts of
 /// its own. Cloning shares it.
 #[derive(Clone)]
@@ -154,12 +147,21 @@ pub struct AccountPorts {
     pub answers: Arc<dyn AnswerStore>,
     /// Passwords.
     pub passwords: Arc<dyn PasswordHasher>,
-    /// Randomness.
-    pub randomness: Arc<dyn Randomness>,
+    /// Randomness for sessions and tokens.
+    pub entropy: Arc<dyn Entropy>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// New ids.
     pub ids: Arc<dyn IdSource>,
+}
+
+impl AccountPorts {
+    /// What a session or a token is made of: 32 bytes that nobody can guess.
+    pub fn random(&self) -> Result<[u8; 32], EntropyError> {
+        let mut bytes = [0; 32];
+        self.entropy.fill(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl fmt::Debug for AccountPorts {

@@ -33,7 +33,6 @@ use secrecy::SecretString;
 
 pub use self::accounts::{MockAccountStore, MockPasswordHasher};
 pub use super::access::MockAccessStore;
-pub use super::accounts::MockRandomness;
 pub use super::answers::MockAnswerStore;
 pub use super::credential::MockAccessTokens;
 pub use super::environment::{MockClock, MockEntropy, MockIdSource, MockTimer};

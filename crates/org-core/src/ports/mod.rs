@@ -28,7 +28,7 @@ use crate::vaults::Vaults;
 pub use access::{ACCESS_KEPT, AccessStore, SecretAccess, hour_of};
 pub use accounts::{
     AccountChange, AccountPorts, AccountStore, Accounts, EndedSessions, PasswordError,
-    PasswordHasher, Randomness,
+    PasswordHasher,
 };
 pub use answers::{AnswerStore, Begun, KeptAnswer, KeyedRequest};
 pub use credential::{AccessTokens, Credential, HostAccess};

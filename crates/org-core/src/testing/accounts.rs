@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{ManualClock, MemoryStore, SequentialIds};
 use crate::accounts::PasswordHash;
-use crate::ports::{AccountPorts, PasswordError, PasswordHasher, Randomness};
+use crate::ports::{AccountPorts, Entropy, EntropyError, PasswordError, PasswordHasher};
 
 /// A hasher that hashes nothing: what it keeps is the password with a word before it. For tests alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,12 +37,14 @@ impl PasswordHasher for PlainHasher {
 #[derive(Debug, Default)]
 pub struct CountedBytes(AtomicU64);
 
-impl Randomness for CountedBytes {
-    fn bytes(&self) -> [u8; 32] {
-        let count = self.0.fetch_add(1, Ordering::Relaxed);
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&count.to_be_bytes());
-        bytes
+impl Entropy for CountedBytes {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        let count = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        bytes.fill(0);
+        for (byte, digit) in bytes.iter_mut().zip(count) {
+            *byte = digit;
+        }
+        Ok(())
     }
 }
 
@@ -52,7 +54,7 @@ pub fn account_ports(store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Acco
         accounts: store.clone(),
         answers: store.clone(),
         passwords: Arc::new(PlainHasher),
-        randomness: Arc::new(CountedBytes::default()),
+        entropy: Arc::new(CountedBytes::default()),
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::new()),
     }

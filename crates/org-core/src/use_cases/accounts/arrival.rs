@@ -21,8 +21,8 @@ use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::UserId;
 use crate::oauth::RedirectUri;
 use crate::ports::{
-    AccountChange, AccountPorts, Accounts, EndedSessions, IdentityAnswer, IdentityError,
-    IdentityPorts, IdentityQuestion, StoreError,
+    AccountChange, AccountPorts, Accounts, EndedSessions, EntropyError, IdentityAnswer,
+    IdentityError, IdentityPorts, IdentityQuestion, StoreError,
 };
 use crate::use_cases::STALE_RETRIES;
 
@@ -155,6 +155,9 @@ pub enum ArrivalError {
     /// Others were faster again and again.
     #[error("too many others changed accounts at the same time")]
     Contention,
+    /// There is no randomness for the state or the session.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// A store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -182,7 +185,7 @@ impl ArrivalError {
             Self::NameTaken { .. } => "name_taken",
             Self::Closed { .. } => "account_closed",
             Self::LastAdministrator { .. } => "last_administrator",
-            Self::Contention | Self::Store(_) => "unavailable",
+            Self::Contention | Self::Entropy(_) | Self::Store(_) => "unavailable",
         }
     }
 
@@ -218,7 +221,7 @@ impl ArrivalError {
             Self::LastAdministrator { .. } => {
                 "sign in with the password, and make somebody else an administrator first"
             }
-            Self::TooManyAttempts { .. } | Self::Store(_) => return None,
+            Self::TooManyAttempts { .. } | Self::Entropy(_) | Self::Store(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -232,8 +235,8 @@ pub async fn depart(
     next: &str,
 ) -> Result<Departure, ArrivalError> {
     let now = ports.clock.now();
-    let state = SecretToken::session(&ports.randomness.bytes()).shown;
-    let browser = SecretToken::session(&ports.randomness.bytes()).shown;
+    let state = SecretToken::session(&ports.random()?).shown;
+    let browser = SecretToken::session(&ports.random()?).shown;
     let address = identity
         .provider
         .question(&IdentityQuestion {
@@ -306,6 +309,7 @@ pub async fn arrive(
     match signed_in {
         Ok(signed_in) => Ok((signed_in, arrival.next)),
         Err(AccountError::Store(error)) => Err(error.into()),
+        Err(AccountError::Entropy(error)) => Err(error.into()),
         Err(_) => Err(ArrivalError::Contention),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::accounts::{Level, UserName};
-use crate::ports::{PasswordError, StoreError};
+use crate::ports::{EntropyError, PasswordError, StoreError};
 
 /// A field of a form about accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +115,9 @@ pub enum AccountError {
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// There is no randomness for a session or a token.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// A store.
     #[error(transparent)]
     Store(#[from] StoreError),

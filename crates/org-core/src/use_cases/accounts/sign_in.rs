@@ -151,7 +151,7 @@ pub(super) async fn begin(
     how: &str,
 ) -> Result<SignedIn, AccountError> {
     let now = ports.clock.now();
-    let token = SecretToken::session(&ports.randomness.bytes());
+    let token = SecretToken::session(&ports.random()?);
     let session = Session {
         digest: token.digest,
         user: user.id,

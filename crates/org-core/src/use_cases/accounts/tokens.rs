@@ -66,7 +66,7 @@ pub async fn issue_token(
         let message = "a token that is made with another one ends no later than that one";
         return Err(AccountError::at(AccountField::Expiry, message));
     }
-    let secret = SecretToken::api(&ports.randomness.bytes());
+    let secret = SecretToken::api(&ports.random()?);
     let token = ApiToken {
         id: ApiTokenId::from_uuid(ports.ids.next_id()),
         user: caller.user.id,
