@@ -404,6 +404,14 @@ impl Organization {
         })
     }
 
+    /// Refuses what makes no sense once it is removed; `wanted` completes "so it cannot be".
+    pub fn refuse_removed(&self, wanted: &'static str) -> Result<(), TransitionError> {
+        match self.status {
+            Status::Removed { .. } => self.refuse(wanted),
+            _ => Ok(()),
+        }
+    }
+
     /// Stops it from being followed.
     pub fn pause(mut self) -> Result<Self, TransitionError> {
         match self.status {

@@ -1,12 +1,13 @@
-//! Finding groups at a host by a part of their path, while a person types, before anything is stored.
+//! Finding groups at a host by a part of their path, while a person types.
 
 use futures_util::StreamExt;
 
 use crate::draft::TokenSource;
 use crate::host::HostUrl;
 use crate::listing::{GroupScope, ListingEvent, PersonalNamespace, Scope};
+use crate::organization::Organization;
 use crate::ports::{HostAccess, Ports};
-use crate::use_cases::{UseCaseError, preflight};
+use crate::use_cases::{UseCaseError, credential, preflight};
 
 /// How many steps of a listing are looked at: whoever has more groups types more of the path, or all of it.
 const STEPS: usize = 100;
@@ -20,10 +21,8 @@ pub struct FoundGroups {
     pub more: bool,
 }
 
-/// The groups that a token sees whose path has `text` in it, without regard to case; at most `limit` of them.
-///
-/// The listing ends as soon as enough is found, and is never read further than some hundred pages.
-pub async fn groups(
+/// The groups that a typed or saved token sees; as [`groups`].
+pub async fn by_token(
     ports: &Ports,
     host: &HostUrl,
     token: &TokenSource,
@@ -33,13 +32,39 @@ pub async fn groups(
     let token = preflight::token(ports, token).await?;
     preflight::may_use(&token, None)?;
     let access = HostAccess::by_token(host.clone(), token.value);
+    groups(ports, &access, text, limit).await
+}
+
+/// The groups that the credential of an organization sees, the chosen ones and all others; as [`groups`].
+///
+/// The tokens of a sign-in may be renewed for it, so this must not be dropped half way.
+pub async fn by_organization(
+    ports: &Ports,
+    organization: &Organization,
+    text: &str,
+    limit: usize,
+) -> Result<FoundGroups, UseCaseError> {
+    organization.refuse_removed("searched")?;
+    let access = credential::access(ports, organization).await?;
+    groups(ports, &access, text, limit).await
+}
+
+/// The groups that a credential sees whose path has `text` in it, without regard to case; at most `limit` of them.
+///
+/// The listing ends as soon as enough is found, and is never read further than some hundred pages.
+pub async fn groups(
+    ports: &Ports,
+    access: &HostAccess,
+    text: &str,
+    limit: usize,
+) -> Result<FoundGroups, UseCaseError> {
     let scope = Scope {
         groups: GroupScope::All,
         personal: PersonalNamespace::Excluded,
     };
     let wanted = text.trim().trim_matches('/').to_lowercase();
     let mut found = FoundGroups::default();
-    let mut stream = ports.host.list(&access, &scope);
+    let mut stream = ports.host.list(access, &scope);
     let mut finished = false;
     for _ in 0..STEPS {
         match stream.next().await.transpose()? {

@@ -106,7 +106,7 @@ pub async fn edit(
     actor: &Actor,
 ) -> Result<Organization, UseCaseError> {
     for _ in 0..STALE_RETRIES {
-        refuse_removed(&organization, "changed")?;
+        organization.refuse_removed("changed")?;
         let before = organization.clone();
         let (name, settings) = patch
             .parse(&before)
@@ -433,18 +433,6 @@ async fn delete_secrets(ports: &Ports, organization: &Organization) -> (u64, u64
         }
     }
     (deleted, left)
-}
-
-fn refuse_removed(organization: &Organization, wanted: &'static str) -> Result<(), UseCaseError> {
-    match organization.status {
-        Status::Removed { .. } => Err(crate::organization::TransitionError {
-            name: organization.name.clone(),
-            status: organization.status.as_str(),
-            wanted,
-        }
-        .into()),
-        _ => Ok(()),
-    }
 }
 
 async fn reload(ports: &Ports, organization: &Organization) -> Result<Organization, UseCaseError> {

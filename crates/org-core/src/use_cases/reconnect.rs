@@ -8,7 +8,7 @@ use crate::draft::{Field, FieldError, TokenDraft, TokenSource, parse_token};
 use crate::event::{Actor, Event, FieldChange, Subject};
 use crate::ids::{RepositoryId, SecretId};
 use crate::listing::ListingEvent;
-use crate::organization::{AuthMethod, Organization, Status, TransitionError};
+use crate::organization::{AuthMethod, Organization, Status};
 use crate::ports::{HostAccess, Identity, OrganizationChange, Ports, Stale, StoreError};
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::{Login, SecretName};
@@ -46,7 +46,7 @@ pub async fn reconnect(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Organization, UseCaseError> {
-    refuse_removed(&organization)?;
+    organization.refuse_removed("reconnected")?;
     let (login, source) = parse(&organization, draft)?;
     let token = preflight::token(ports, &source).await?;
     preflight::may_use(&token, Some(organization.id))?;
@@ -82,17 +82,6 @@ pub async fn reconnect(
         let _ = ports.vault.delete(secret).await;
     }
     stored
-}
-
-pub(crate) fn refuse_removed(organization: &Organization) -> Result<(), TransitionError> {
-    match organization.status {
-        Status::Removed { .. } => Err(TransitionError {
-            name: organization.name.clone(),
-            status: "removed",
-            wanted: "reconnected",
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// A credential that the host has accepted.

@@ -19,7 +19,7 @@ use crate::ports::{AuthorizationRequest, Ports};
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::SecretName;
 use crate::use_cases::reconnect::BlindReconnect;
-use crate::use_cases::{Progress, UseCaseError, connect, preflight, reconnect};
+use crate::use_cases::{Progress, UseCaseError, connect, preflight};
 
 /// Where the browser comes back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub async fn begin_again(
     initiator: Initiator,
     progress: &dyn Progress,
 ) -> Result<Begun, UseCaseError> {
-    reconnect::refuse_removed(organization)?;
+    organization.refuse_removed("reconnected")?;
     let _ = clean_up(ports).await;
     let redirect = registered(ports, &organization.host, return_to)?;
     preflight::reach(ports, &organization.host, None, progress).await?;

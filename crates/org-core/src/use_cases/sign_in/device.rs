@@ -17,7 +17,7 @@ use crate::organization::Organization;
 use crate::ports::{DevicePoll, Grant, OauthError, Ports};
 use crate::use_cases::follow::Stop;
 use crate::use_cases::reconnect::BlindReconnect;
-use crate::use_cases::{Progress, ProgressEvent, UseCaseError, connect, preflight, reconnect};
+use crate::use_cases::{Progress, ProgressEvent, UseCaseError, connect, preflight};
 
 /// The longest that a code is polled for, whatever the host says.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
@@ -86,7 +86,7 @@ pub async fn receive_by_device_again(
     actor: &Actor,
     progress: &dyn Progress,
 ) -> Result<Received, UseCaseError> {
-    reconnect::refuse_removed(organization)?;
+    organization.refuse_removed("reconnected")?;
     registered(ports, &organization.host)?;
     let purpose = Purpose::Reconnect {
         organization: organization.id,

@@ -5,12 +5,14 @@ use crate::draft::{Field, FieldError, name_for};
 use crate::event::Actor;
 use crate::host::HostUrl;
 use crate::ids::{AttemptId, OrganizationId, SecretId};
+use crate::listing::Scope;
 use crate::oauth::{Access, Purpose, TokenPair};
 use crate::organization::{AuthMethod, Organization, Settings};
 use crate::ports::{Credential, HostAccess, Identity, Ports};
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::{OrganizationName, SecretName};
 use crate::use_cases::connect::{self, NewOrganization};
+use crate::use_cases::group_search::{self, FoundGroups};
 use crate::use_cases::preflight::Coverage;
 use crate::use_cases::reconnect::{self, BlindReconnect, NewCredential};
 use crate::use_cases::sign_in::SignInError;
@@ -133,7 +135,7 @@ pub async fn accept(
                 _ => BlindReconnect::Confirmed,
             };
             let organization = lookup::by_id(ports, *organization).await?;
-            reconnect::refuse_removed(&organization)?;
+            organization.refuse_removed("reconnected")?;
             let new = NewCredential {
                 auth: received.auth(),
                 identity: received.identity.clone(),
@@ -162,6 +164,31 @@ pub async fn coverage(
     let access = received.host_access();
     preflight::groups_exist(ports, &access, &settings.scope).await?;
     preflight::coverage(ports, &access, settings, progress).await
+}
+
+/// The groups that whoever signed in sees whose path has `text` in it; as [`group_search::groups`].
+pub async fn groups(
+    ports: &Ports,
+    received: &Received,
+    text: &str,
+    limit: usize,
+) -> Result<FoundGroups, UseCaseError> {
+    group_search::groups(ports, &received.host_access(), text, limit).await
+}
+
+/// Says what a sign-in that connects shall cover, now that the account can be looked at. Chosen groups must be there; on an error
+/// everything is as it was.
+///
+/// A reconnection covers what it covered, and is left alone.
+pub async fn choose(ports: &Ports, received: &Received, scope: Scope) -> Result<(), UseCaseError> {
+    let Purpose::Connect { attempt, .. } = &received.purpose else {
+        return Ok(());
+    };
+    preflight::groups_exist(ports, &received.host_access(), &scope).await?;
+    let mut attempt = open(ports, *attempt).await?;
+    attempt.settings.scope = scope;
+    ports.attempts.save(&attempt, &[]).await?;
+    Ok(())
 }
 
 async fn give_back(
@@ -208,7 +235,9 @@ async fn identify(
             open(ports, *attempt).await?;
         }
         Purpose::Reconnect { organization, .. } => {
-            reconnect::refuse_removed(&lookup::by_id(ports, *organization).await?)?;
+            lookup::by_id(ports, *organization)
+                .await?
+                .refuse_removed("reconnected")?;
         }
     }
     progress.report(ProgressEvent::Started {

@@ -21,7 +21,7 @@ pub use begin::{Begun, ReturnTo, begin, begin_again};
 pub use complete::{cancel, clean_up, complete, receive};
 pub use device::{by_device, by_device_again, receive_by_device, receive_by_device_again};
 pub use error::SignInError;
-pub use finish::{Received, accept, coverage, decline};
+pub use finish::{Received, accept, choose, coverage, decline, groups};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod managing;
 mod racing;
 mod renewing;
 mod rotating;
+mod searching;
 mod signing_in;
 mod vaulting;
 
