@@ -67,6 +67,8 @@ impl Kind {
 pub enum Outcome {
     /// The organization stands, or has its new credential.
     Stands(OrganizationId),
+    /// Somebody signed in; what shall be covered is chosen next, and making an organization of it is a job of its own.
+    SignedIn,
     /// These syncs ran; none at all means that it was stopped while it waited.
     Synced(Vec<SyncRun>),
     /// It was not done.
@@ -173,6 +175,7 @@ impl Job {
                 "done".clone_into(&mut body.state);
                 body.organization = Some(id.to_string());
             }
+            Some(Outcome::SignedIn) => "done".clone_into(&mut body.state),
             Some(Outcome::Synced(runs)) => {
                 "done".clone_into(&mut body.state);
                 let run = |run| SyncRunBody::new(run, &self.name);

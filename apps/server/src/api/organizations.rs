@@ -187,7 +187,7 @@ async fn stands(
 ) -> Result<Response, Problem> {
     match job.wait_or_code(wait).await {
         Some(Outcome::Failed(problem)) => Err(problem),
-        None | Some(Outcome::Synced(_)) => Ok(accepted(job)),
+        None | Some(Outcome::Synced(_) | Outcome::SignedIn) => Ok(accepted(job)),
         Some(Outcome::Stands(id)) => {
             let organization = find(state, &id.to_string()).await?;
             let mut response = tagged(state.ports(), organization, status).await?;
@@ -255,7 +255,10 @@ async fn edit(
 ) -> Result<Response, Problem> {
     let organization = find(&state, &name).await?;
     let (ports, expecting) = guarded(state.ports(), &headers, &organization)?;
-    let edited = manage::edit(&ports, organization, &form.into(), &caller.actor()).await;
+    // A new scope is looked at with the credential, which may be renewed for it: that must not be dropped half way.
+    let (patch, actor) = (form.into(), caller.actor());
+    let edit = async move { manage::edit(&ports, organization, &patch, &actor).await };
+    let edited = state.jobs().to_the_end(&state, edit).await?;
     tagged(
         state.ports(),
         checked(edited, expecting.as_ref())?,

@@ -11,9 +11,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use org_core::ids::OrganizationId;
 use org_core::ports::ProbeStep;
-use org_core::use_cases::sign_in::SignInError;
+use org_core::use_cases::sign_in::{Received, SignInError};
 use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ const SIGN_IN: &str = "Sign in at the host";
 const REACH: &str = "Reach the host";
 const AUTHENTICATE: &str = "Authenticate";
 const PERMISSIONS: &str = "Check permissions";
+const CHOOSE: &str = "Choose the groups";
 const FIRST_LIST: &str = "First list";
 const KNOWN: &str = "Look for what is known";
 
@@ -97,6 +99,8 @@ pub(super) struct Attempt {
     /// What was typed, without a token.
     pub(super) form: Form,
     course: Mutex<Course>,
+    /// What a sign-in brought, while a person chooses what it shall cover.
+    received: AsyncMutex<Option<Received>>,
 }
 
 /// How far an attempt is.
@@ -108,6 +112,8 @@ pub(super) struct Course {
     pub(super) organization: Option<OrganizationId>,
     /// The sign-in that a person has to do, until its answer is there.
     pub(super) sign_in: Option<SignIn>,
+    /// Until when a person may choose what a sign-in shall cover, if that is what it waits for.
+    pub(super) choosing: Option<DateTime<Utc>>,
 }
 
 /// A sign-in that waits for a person.
@@ -196,7 +202,9 @@ impl Attempt {
                 end: None,
                 organization: None,
                 sign_in: None,
+                choosing: None,
             }),
+            received: AsyncMutex::new(None),
         }
     }
 
@@ -234,8 +242,33 @@ impl Attempt {
         self.change(|course| course.sign_in = None);
     }
 
-    /// Ends a sign-in that nobody answered in time.
+    /// A person has signed in, and chooses now what shall be covered.
+    pub(super) async fn chooses(&self, received: Received, until: DateTime<Utc>) {
+        *self.received.lock().await = Some(received);
+        self.change(|course| {
+            course.begin(CHOOSE);
+            course.choosing = Some(until);
+        });
+    }
+
+    /// What the sign-in brought, for as long as nothing was made of it.
+    pub(super) async fn received(&self) -> AsyncMutexGuard<'_, Option<Received>> {
+        self.received.lock().await
+    }
+
+    /// The choice is made, or given up: what the sign-in brought is taken once.
+    pub(super) async fn chosen(&self) -> Option<Received> {
+        let received = self.received.lock().await.take();
+        self.change(|course| course.choosing = None);
+        received
+    }
+
+    /// Ends a sign-in that nobody answered in time, or of which nobody chose anything. The grant is taken back by the next clean-up.
     pub(super) fn expire(&self, now: DateTime<Utc>) {
+        if self.course().choosing.is_some_and(|until| now >= until) {
+            self.change(|course| course.choosing = None);
+            self.failed(UseCaseError::from(SignInError::Over).into());
+        }
         let late = self
             .course()
             .sign_in

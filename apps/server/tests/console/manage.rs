@@ -25,7 +25,14 @@ async fn settings_are_changed_and_refused_at_their_fields() {
     browser.sees("There is no group `acme/nowhere`").await;
     browser.find("textarea#group[aria-invalid='true']").await;
     browser.is_accessible("settings, refused").await;
-    browser.fill("textarea#group", "acme").await;
+    // Groups are found with what the organization has in the password manager.
+    browser.fill("textarea#group", "").await;
+    browser.fill("#group_search", "acm").await;
+    browser.click("#group-results input[value='acme']").await;
+    browser.fill("#group_search", "no such thing").await;
+    browser
+        .find("#group-results input[value='acme']:checked")
+        .await;
     browser.fill("#name", "acme corp").await;
     browser.click("#auto_license").await;
     browser.press("Save").await;

@@ -157,6 +157,87 @@ async fn a_blocked_window_is_noticed_and_the_same_tab_does_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn groups_are_chosen_once_a_person_has_signed_in() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let first = browser.client().window().await.expect("a window");
+    let client = browser.client();
+    let begin = async || {
+        browser.goto("/organizations/add").await;
+        browser.fill("#host", place.sim().url()).await;
+        browser.fill("#name", "acme").await;
+        browser.click("#scope-chosen").await;
+        browser.sees("choose them once you have signed in").await;
+        browser.click("#personal").await;
+        browser.click("[data-proceed]").await;
+        let pop = window(&browser, &first).await;
+        client.switch_to_window(pop).await.expect("it is there");
+    };
+    begin().await;
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    let back = client.switch_to_window(first.clone()).await;
+    back.expect("it is there");
+    browser.sees("Choose what shall be covered").await;
+    browser
+        .is_accessible("choosing groups after a sign-in")
+        .await;
+    // Nobody who gives up leaves a grant behind.
+    browser.press("Cancel").await;
+    browser.sees("No organization yet").await;
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert!(secrets.is_empty(), "{secrets:?}");
+
+    begin().await;
+    browser.find("form[action*='/oauth/authorize']").await;
+    browser.press("Authorize").await;
+    client.switch_to_window(first).await.expect("it is there");
+    browser.sees("Choose what shall be covered").await;
+    // An empty choice is none, and a mistyped path stands at its field; what was chosen stays.
+    browser.press("Connect").await;
+    browser.find("textarea#group[aria-invalid='true']").await;
+    browser.fill("#group_search", "PLAT").await;
+    browser
+        .click("#group-results input[value='acme/platform']")
+        .await;
+    browser.fill("textarea#group", "acme/nowhere").await;
+    browser.press("Connect").await;
+    browser.sees("There is no group `acme/nowhere`").await;
+    browser.is_accessible("a choice, refused").await;
+    browser
+        .find("#group-results input[value='acme/platform']:checked")
+        .await;
+    browser.fill("textarea#group", "globex").await;
+    browser.press("Connect").await;
+    browser.sees("Its first sync has ended").await;
+    let organization = place.organization().await;
+    assert_eq!(
+        organization.settings.scope.to_string(),
+        "acme/platform, globex"
+    );
+
+    // Later they are found with the tokens of the sign-in.
+    let settings = format!("/organizations/{}/settings", organization.id);
+    browser.goto(&settings).await;
+    browser.fill("#group_search", "many").await;
+    browser
+        .click("#group-results input[value='acme/many']")
+        .await;
+    browser.press("Save").await;
+    browser.sees("The settings are saved").await;
+    let organization = place.organization().await;
+    assert_eq!(
+        organization.settings.scope.to_string(),
+        "acme/many, acme/platform, globex"
+    );
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_organization_with_a_token_signs_in_instead() {
     let place = Place::open().await;
     let Some(browser) = place.signed_in().await else {

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use org_core::draft::{Field, FieldError, Method, OrganizationDraft};
+use org_core::draft::{Method, OrganizationDraft};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
 use org_core::ids::OrganizationId;
@@ -14,7 +14,7 @@ use org_core::ports::{Credential, Probe, ProbeReport};
 use org_core::schedule::Run;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::Caller;
-use org_core::use_cases::{connect, group_search, preflight, secrets};
+use org_core::use_cases::{connect, preflight, secrets};
 
 use super::list::OrganizationsPage;
 use super::{draft, sso};
@@ -28,9 +28,6 @@ use crate::console::view::{duration, sentence};
 use crate::jobs::{Job, Kind, Outcome};
 use crate::state::AppState;
 use crate::workers;
-
-/// How many groups a search answers.
-const GROUPS: usize = 50;
 
 /// The form, in the aside.
 #[derive(Template)]
@@ -163,17 +160,6 @@ pub(in crate::console) fn reach_step(step: &org_core::ports::ProbeStep) -> Reach
     }
 }
 
-/// The groups that a search found.
-#[derive(Template)]
-#[template(path = "group_results.html")]
-pub(in crate::console) struct GroupResults {
-    pub(in crate::console) chosen: Vec<String>,
-    pub(in crate::console) found: Vec<String>,
-    pub(in crate::console) more: bool,
-    pub(in crate::console) error: Option<String>,
-    pub(in crate::console) searched: String,
-}
-
 fn frame(caller: &Caller, csrf: &Csrf) -> Frame {
     Frame::new(Section::DevOps, "DevOps", caller, csrf)
 }
@@ -254,46 +240,6 @@ async fn token(state: &AppState, form: &Form) -> Option<secrecy::SecretString> {
     let source = org_core::draft::parse_token(&draft::token(form)).ok()?;
     let token = preflight::token(state.ports(), &source).await.ok()?;
     Some(token.value)
-}
-
-pub(super) async fn groups(State(state): State<AppState>, _: Admin, form: Form) -> Response {
-    let chosen: Vec<String> = form.all("group").map(str::to_owned).collect();
-    let searched = form.value("group_search").trim().to_owned();
-    let mut results = GroupResults {
-        chosen,
-        found: Vec::new(),
-        more: false,
-        error: None,
-        searched,
-    };
-    let search = async {
-        let host =
-            HostUrl::parse(form.value("host"), draft::plain_http(&form)).map_err(|error| {
-                let error = FieldError::new(Field::Host, error);
-                Problem::invalid("host", error.message)
-            })?;
-        let source = org_core::draft::parse_token(&draft::token(&form)).map_err(|_| {
-            Problem::invalid(
-                "token",
-                "give the token first; then groups are found as you type",
-            )
-        })?;
-        let found =
-            group_search::groups(state.ports(), &host, &source, &results.searched, GROUPS).await?;
-        Ok::<_, Problem>(found)
-    };
-    match search.await {
-        Ok(found) => {
-            results.more = found.more;
-            results.found = found
-                .paths
-                .into_iter()
-                .filter(|path| !results.chosen.contains(path))
-                .collect();
-        }
-        Err(problem) => results.error = Some(sentence(&problem.body.detail)),
-    }
-    render(&results)
 }
 
 pub(super) async fn proceed(

@@ -6,15 +6,17 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use org_core::use_cases::accounts::Caller;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::add::{ReachStep, form_page, reach_step};
+use super::groups::ChooseGroups;
 use super::list::OrganizationsPage;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
-use crate::console::board::{Attempt, End, Purpose, StepState};
+use crate::console::board::{Attempt, Course, End, Purpose, StepState};
 use crate::console::frame::{Frame, Section, go, render};
 use crate::console::urls;
 use crate::console::view::{Icon, sentence};
@@ -31,6 +33,8 @@ pub(in crate::console) struct Steps {
     pub(in crate::console) done: Option<Done>,
     /// The page of the host where a person has to sign in.
     pub(in crate::console) sign_in: Option<String>,
+    /// What a person has to choose.
+    pub(in crate::console) choice: Option<ChooseGroups>,
 }
 
 /// One step.
@@ -69,7 +73,7 @@ pub(in crate::console) struct AttemptAside {
 }
 
 impl Steps {
-    pub(in crate::console) fn of(attempt: &Attempt) -> Self {
+    pub(in crate::console) fn of(attempt: &Attempt, choice: Option<ChooseGroups>) -> Self {
         let course = attempt.course();
         let steps = course.steps.iter().map(|step| {
             let (icon, word) = match step.state {
@@ -104,10 +108,10 @@ impl Steps {
         Self {
             url: urls::attempt_part(
                 attempt.id,
-                if course.sign_in.is_some() {
-                    "steps?waiting=true"
-                } else {
-                    "steps"
+                match Waiting::of(&course) {
+                    Some(Waiting::SignIn) => "steps?waiting=sign_in",
+                    Some(Waiting::Choice) => "steps?waiting=choice",
+                    None => "steps",
                 },
             ),
             all: steps.collect(),
@@ -117,11 +121,12 @@ impl Steps {
             sign_in: course
                 .sign_in
                 .map(|sign_in| sign_in.url.expose_secret().to_owned()),
+            choice: choice.filter(|_| course.choosing.is_some()),
         }
     }
 }
 
-fn find(state: &AppState, id: &str) -> Result<Arc<Attempt>, Problem> {
+pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<Attempt>, Problem> {
     let found = id
         .parse::<Uuid>()
         .ok()
@@ -141,39 +146,71 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let attempt = find(&state, &id)?;
     attempt.expire(state.ports().clock.now());
-    let frame = Frame::new(Section::DevOps, "DevOps", &caller, &csrf);
+    let choice = ChooseGroups::fresh(&attempt, &csrf);
+    let page = aside(&state, (&caller, &csrf), &attempt, Some(choice)).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
+}
+
+/// The steps in their aside, with what a person has to choose if they are at that.
+pub(super) async fn aside(
+    state: &AppState,
+    (caller, csrf): (&Caller, &Csrf),
+    attempt: &Attempt,
+    choice: Option<ChooseGroups>,
+) -> Result<OrganizationsPage, Problem> {
+    let frame = Frame::new(Section::DevOps, "DevOps", caller, csrf);
     let aside = AttemptAside {
         title: match attempt.purpose {
             Purpose::Connect => "Connecting".to_owned(),
             Purpose::Reconnect(_) => "Reconnecting".to_owned(),
         },
         label: attempt.label.clone(),
-        steps: Steps::of(&attempt),
+        steps: Steps::of(attempt, choice),
     };
-    let page = OrganizationsPage::under(&state, frame, &aside).await?;
-    Ok(super::sso::with_pop_up(render(&page)))
+    OrganizationsPage::under(state, frame, &aside).await
+}
+
+/// What an attempt waits for a person to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Waiting {
+    SignIn,
+    Choice,
+}
+
+impl Waiting {
+    const fn of(course: &Course) -> Option<Self> {
+        if course.sign_in.is_some() {
+            Some(Self::SignIn)
+        } else if course.choosing.is_some() {
+            Some(Self::Choice)
+        } else {
+            None
+        }
+    }
 }
 
 /// What the page shows already.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Shown {
-    #[serde(default)]
-    waiting: bool,
+    waiting: Option<Waiting>,
 }
 
 pub(super) async fn steps(
     State(state): State<AppState>,
     _: Admin,
+    csrf: Csrf,
     Path(id): Path<String>,
     Query(shown): Query<Shown>,
 ) -> Result<Response, Problem> {
     let attempt = find(&state, &id)?;
     attempt.expire(state.ports().clock.now());
-    // While a person is at the host nothing changes, and the page keeps what has the focus.
-    if shown.waiting && attempt.course().sign_in.is_some() {
+    // While a person is at the host, or chooses, nothing changes, and the page keeps what has the focus and what was typed.
+    if shown.waiting.is_some() && shown.waiting == Waiting::of(&attempt.course()) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(render(&Steps::of(&attempt)))
+    let choice = ChooseGroups::fresh(&attempt, &csrf);
+    Ok(render(&Steps::of(&attempt, Some(choice))))
 }
 
 /// The form again as it was filled in, but for the token, with what the attempt found wrong at its fields.

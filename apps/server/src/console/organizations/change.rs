@@ -4,7 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use org_core::organization::Organization;
 use org_core::sync::run::Trigger;
+use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::manage::{self, SettingsPatch};
 use org_core::use_cases::overview;
 
@@ -28,6 +30,36 @@ pub(in crate::console) struct SettingsPage {
     pub(in crate::console) zones: Vec<&'static str>,
     pub(in crate::console) preview: Preview,
     pub(in crate::console) preview_url: String,
+    /// Where groups are found; empty where nobody may look for them.
+    pub(in crate::console) groups_url: String,
+}
+
+impl SettingsPage {
+    fn new(
+        state: &AppState,
+        (caller, csrf): (&Caller, &Csrf),
+        organization: &Organization,
+        form: Form,
+    ) -> Self {
+        let (frame, head) = (
+            frame(organization, caller, csrf),
+            Head::new(organization, Tab::Settings),
+        );
+        let groups_url = if frame.can_write() && !head.removed {
+            urls::organization_part(organization.id, "settings/groups")
+        } else {
+            String::new()
+        };
+        Self {
+            preview: Preview::of(state, &form, Some(organization.id)),
+            preview_url: urls::organization_part(organization.id, "settings/preview"),
+            groups_url,
+            frame,
+            head,
+            form,
+            zones: org_core::schedule::Zone::names(),
+        }
+    }
 }
 
 pub(super) async fn page(
@@ -37,14 +69,12 @@ pub(super) async fn page(
     csrf: Csrf,
 ) -> Response {
     let form = draft::of_settings(organization.name.as_str(), &organization.settings);
-    render(&SettingsPage {
-        frame: frame(&organization, &caller, &csrf),
-        head: Head::new(&organization, Tab::Settings),
-        preview: Preview::of(&state, &form, Some(organization.id)),
-        preview_url: urls::organization_part(organization.id, "settings/preview"),
+    render(&SettingsPage::new(
+        &state,
+        (&caller, &csrf),
+        &organization,
         form,
-        zones: org_core::schedule::Zone::names(),
-    })
+    ))
 }
 
 pub(super) async fn preview(
@@ -73,26 +103,18 @@ pub(super) async fn save(
         schedule: Some(settings.schedule),
         device: settings.device,
     };
-    let url = urls::organization_part(organization.id, "settings");
-    let done = manage::edit(
-        state.ports(),
+    // A new scope is looked at with the credential, which may be renewed for it: that must not be dropped half way.
+    let (ports, actor, before) = (
+        state.ports().clone(),
+        operator.actor(),
         organization.clone(),
-        &patch,
-        &operator.actor(),
-    )
-    .await;
-    match done {
+    );
+    let edit = async move { manage::edit(&ports, before, &patch, &actor).await };
+    match state.jobs().to_the_end(&state, edit).await? {
         Ok(_) => Ok(go_with(&urls::organization(organization.id), Notice::Saved)),
         Err(error) => {
             let form = form.refused(&error.into());
-            let page = SettingsPage {
-                frame: frame(&organization, &operator.0, &csrf),
-                head: Head::new(&organization, Tab::Settings),
-                preview: Preview::of(&state, &form, Some(organization.id)),
-                preview_url: format!("{url}/preview"),
-                form,
-                zones: org_core::schedule::Zone::names(),
-            };
+            let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form);
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }
@@ -144,7 +166,7 @@ pub(in crate::console) struct RemovePage {
 async fn removal(
     state: &AppState,
     frame: Frame,
-    organization: org_core::organization::Organization,
+    organization: Organization,
     form: Form,
 ) -> Result<RemovePage, Problem> {
     let head = Head::new(&organization, Tab::Settings);

@@ -17,6 +17,11 @@ pub(super) fn with_token(form: &Form) -> bool {
 pub(super) fn organization(form: &Form) -> OrganizationDraft {
     let method = method(form);
     let by_token = method == Method::AccessToken;
+    let mut settings = settings(form);
+    if chooses_later(form) {
+        // Until somebody has chosen, nothing is stored that this could mean.
+        settings.groups.clear();
+    }
     OrganizationDraft {
         id: form.value("id").parse().ok(),
         name: form.text("name"),
@@ -36,7 +41,7 @@ pub(super) fn organization(form: &Form) -> OrganizationDraft {
         } else {
             TokenDraft::Missing
         },
-        settings: settings(form),
+        settings,
     }
 }
 
@@ -104,12 +109,25 @@ pub(super) fn personal(form: &Form) -> PersonalNamespace {
     }
 }
 
-/// The chosen groups: those that were found, and those that were typed. An empty choice is one empty path, which the domain refuses: it must not
-/// mean every group.
+/// Whether groups are to be chosen once a person has signed in, since none was named before.
+pub(super) fn chooses_later(form: &Form) -> bool {
+    !with_token(form) && form.value("scope") == "chosen" && named_groups(form).is_empty()
+}
+
+/// The chosen groups. An empty choice is one empty path, which the domain refuses: it must not mean every group.
 pub(super) fn groups(form: &Form) -> Vec<String> {
     if form.value("scope") != "chosen" {
         return Vec::new();
     }
+    let mut groups = named_groups(form);
+    if groups.is_empty() {
+        groups.push(String::new());
+    }
+    groups
+}
+
+/// Those that were found, and those that were typed.
+fn named_groups(form: &Form) -> Vec<String> {
     let typed = form.value("group_lines").split(['\n', ',']);
     let mut groups: Vec<String> = Vec::new();
     for group in form.all("group").chain(typed) {
@@ -117,9 +135,6 @@ pub(super) fn groups(form: &Form) -> Vec<String> {
         if !group.is_empty() && !groups.contains(&group) {
             groups.push(group);
         }
-    }
-    if groups.is_empty() && personal(form) == PersonalNamespace::Excluded {
-        groups.push(String::new());
     }
     groups
 }
@@ -274,6 +289,8 @@ mod tests {
     fn no_chosen_group_is_not_every_group() {
         let form = Form::with(&[("scope", "chosen"), ("group_lines", " \n , ")]);
         assert!(settings(&form).parse_scope().is_err());
+        let form = Form::with(&[("scope", "chosen"), ("personal", "on")]);
+        assert!(settings(&form).parse_scope().is_err());
         let form = Form::with(&[
             ("scope", "chosen"),
             ("group", "acme"),
@@ -282,5 +299,19 @@ mod tests {
         assert_eq!(groups(&form), ["acme", "globex"]);
         let form = Form::with(&[("scope", "all"), ("group", "acme")]);
         assert!(groups(&form).is_empty());
+    }
+
+    #[test]
+    fn only_a_sign_in_chooses_later() {
+        let check = |pairs: &[(&str, &str)], expected: bool| {
+            let form = Form::with(pairs);
+            assert_eq!(chooses_later(&form), expected, "{pairs:?}");
+            let scope = organization(&form).settings.parse_scope();
+            assert!(scope.is_ok() || !expected, "{pairs:?}");
+        };
+        check(&[("scope", "chosen")], true);
+        check(&[("scope", "chosen"), ("group_lines", "acme")], false);
+        check(&[("scope", "chosen"), ("with_token", "on")], false);
+        check(&[("scope", "all")], false);
     }
 }

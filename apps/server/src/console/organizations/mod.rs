@@ -4,6 +4,7 @@ mod add;
 mod attempt;
 mod change;
 mod draft;
+mod groups;
 mod list;
 mod reconnect;
 mod repositories;
@@ -34,7 +35,7 @@ pub(super) fn router() -> Router<AppState> {
         .route(urls::ADD, get(add::page).post(add::proceed))
         .route(urls::ADD_PREVIEW, post(add::preview))
         .route(urls::ADD_REACH, post(add::reach))
-        .route(urls::ADD_GROUPS, post(add::groups))
+        .route(urls::ADD_GROUPS, post(groups::by_token))
         .route(urls::SSO_OPENING, get(sso::opening))
         .route("/callback/{host}", get(sso::callback))
         .route("/organizations/attempts/{attempt}", get(attempt::page))
@@ -43,6 +44,18 @@ pub(super) fn router() -> Router<AppState> {
             get(attempt::steps),
         )
         .route("/organizations/attempts/{attempt}/edit", get(attempt::edit))
+        .route(
+            "/organizations/attempts/{attempt}/groups",
+            post(groups::by_sign_in),
+        )
+        .route(
+            "/organizations/attempts/{attempt}/scope",
+            post(groups::choose),
+        )
+        .route(
+            "/organizations/attempts/{attempt}/cancel",
+            post(groups::cancel),
+        )
         .route(
             "/organizations/{organization}/rotate-token",
             get(rotate::page).post(rotate::proceed),
@@ -84,6 +97,10 @@ pub(super) fn router() -> Router<AppState> {
         .route(
             "/organizations/{organization}/settings/preview",
             post(change::preview),
+        )
+        .route(
+            "/organizations/{organization}/settings/groups",
+            post(groups::by_organization),
         )
         .route(
             "/organizations/{organization}/sync",

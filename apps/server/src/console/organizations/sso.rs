@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use chrono::TimeDelta;
 use org_core::draft::OrganizationDraft;
 use org_core::event::Actor;
 use org_core::oauth::Initiator;
@@ -18,6 +19,7 @@ use org_core::use_cases::{NoProgress, UseCaseError};
 use secrecy::SecretString;
 
 use super::add::{first_list, form_page};
+use super::draft;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::assets::Assets;
@@ -27,6 +29,9 @@ use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
 use crate::jobs::{Job, Kind, Outcome};
 use crate::state::AppState;
+
+/// For how long a person may choose what a sign-in shall cover: well within the hour after which an open attempt counts as given up.
+const PATIENCE: TimeDelta = TimeDelta::minutes(45);
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
@@ -119,7 +124,7 @@ pub(super) async fn begin_again(
         Purpose::Reconnect(organization.id),
         organization.name.to_string(),
     );
-    let access = super::draft::access(&form);
+    let access = draft::access(&form);
     let blind = if form.is_on("blind") {
         BlindReconnect::Confirmed
     } else {
@@ -214,16 +219,28 @@ async fn completed(
     job: Arc<Job>,
 ) -> Outcome {
     let watch = Both(&*job, &*attempt);
+    if attempt.purpose == Purpose::Connect && draft::chooses_later(&attempt.form) {
+        return match sign_in::receive(state.ports(), &answer, initiator, &actor, &watch).await {
+            Ok(received) => {
+                let until = state.ports().clock.now() + PATIENCE;
+                attempt.chooses(received, until).await;
+                Outcome::SignedIn
+            }
+            Err(error) => failed(&attempt, error),
+        };
+    }
     match sign_in::complete(state.ports(), &answer, initiator, &actor, &watch).await {
         Ok(organization) => {
             attempt.stands(organization.id);
             first_list(&state, &attempt, &organization, trigger, &job).await;
             Outcome::Stands(organization.id)
         }
-        Err(error) => {
-            let problem = Problem::from(error);
-            attempt.failed(problem.clone());
-            Outcome::Failed(problem)
-        }
+        Err(error) => failed(&attempt, error),
     }
+}
+
+fn failed(attempt: &Attempt, error: UseCaseError) -> Outcome {
+    let problem = Problem::from(error);
+    attempt.failed(problem.clone());
+    Outcome::Failed(problem)
 }
