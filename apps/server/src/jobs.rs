@@ -17,8 +17,12 @@ use futures_util::FutureExt;
 use org_core::ids::{OrganizationId, UserId};
 use org_core::organization::Organization;
 use org_core::sync::run::{SyncRun, Trigger};
-use org_core::use_cases::{Progress, ProgressEvent};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Semaphore, oneshot, watch};
+use org_core::use_cases::follow::Stop;
+use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
+use tokio::sync::{
+    Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot,
+    watch,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -66,7 +70,12 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// The organization stands, or has its new credential.
-    Stands(OrganizationId),
+    Stands {
+        /// Which one.
+        organization: OrganizationId,
+        /// The syncs that followed in the same job.
+        syncs: Vec<SyncRun>,
+    },
     /// Somebody signed in; what shall be covered is chosen next, and making an organization of it is a job of its own.
     SignedIn,
     /// These syncs ran; none at all means that it was stopped while it waited.
@@ -102,6 +111,7 @@ pub struct Job {
     /// When it was begun.
     pub started_at: DateTime<Utc>,
     state: watch::Sender<Progressed>,
+    given_up: watch::Sender<bool>,
 }
 
 impl Job {
@@ -132,6 +142,28 @@ impl Job {
         // Either way, what is so now is answered.
         let _ = tokio::time::timeout(at_most, ended).await;
         self.now().outcome
+    }
+
+    /// Ends a sign-in that waits for a person; `false` if that is not what it does.
+    pub fn give_up(&self) -> bool {
+        let Progressed { code, outcome, .. } = self.now();
+        let waits = code.is_some() && outcome.is_none();
+        if waits {
+            self.given_up.send_replace(true);
+        }
+        waits
+    }
+
+    /// Comes when the server stops, or when somebody gives the job up.
+    pub(crate) fn stop(&self, server: Stop) -> Stop {
+        let mut given_up = self.given_up.subscribe();
+        let stop = async move {
+            tokio::select! {
+                () = server => {}
+                _ = given_up.wait_for(|given_up| *given_up) => {}
+            }
+        };
+        stop.boxed().shared()
     }
 
     /// As programs of that user read it: whoever has the code of a sign-in decides with which account it is done.
@@ -171,9 +203,14 @@ impl Job {
                 "failed".clone_into(&mut body.state);
                 body.problem = Some(*problem.body);
             }
-            Some(Outcome::Stands(id)) => {
+            Some(Outcome::Stands {
+                organization,
+                syncs,
+            }) => {
                 "done".clone_into(&mut body.state);
-                body.organization = Some(id.to_string());
+                body.organization = Some(organization.to_string());
+                let run = |run| SyncRunBody::new(run, &self.name);
+                body.syncs = syncs.iter().map(run).collect();
             }
             Some(Outcome::SignedIn) => "done".clone_into(&mut body.state),
             Some(Outcome::Synced(runs)) => {
@@ -196,7 +233,11 @@ impl Progress for Job {
         };
         self.state.send_modify(|state| {
             let step = match event {
-                ProgressEvent::Started { step } => begun(step),
+                ProgressEvent::Started { step } => {
+                    // What was waited for is there.
+                    state.code = None;
+                    begun(step)
+                }
                 ProgressEvent::EnterCode {
                     uri,
                     complete,
@@ -281,6 +322,29 @@ impl Jobs {
     pub async fn begin<F>(
         &self,
         state: &AppState,
+        about: (Kind, String),
+        owner: impl Into<Option<UserId>> + Send,
+        work: impl FnOnce(Arc<Job>) -> F,
+    ) -> Result<Arc<Job>, Problem>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let room = self.room.clone();
+        let in_turn = |job| {
+            let work = Box::pin(work(job));
+            async move {
+                let _place = place(room).await;
+                work.await
+            }
+        };
+        self.begin_waiting(state, about, owner, in_turn).await
+    }
+
+    /// Begins a job that mostly waits for a person. It takes no place from others meanwhile; what it does afterwards takes a
+    /// [`place`](Self::place).
+    pub async fn begin_waiting<F>(
+        &self,
+        state: &AppState,
         (kind, name): (Kind, String),
         owner: impl Into<Option<UserId>> + Send,
         work: impl FnOnce(Arc<Job>) -> F,
@@ -296,21 +360,24 @@ impl Jobs {
             name,
             started_at: state.ports().clock.now(),
             state: watch::Sender::new(Progressed::default()),
+            given_up: watch::Sender::new(false),
         });
         let work = work(job.clone());
         let mut running = self.with_room().await?;
         self.remember(&job);
-        let (room, ended) = (self.room.clone(), job.clone());
+        let ended = job.clone();
         running.spawn(async move {
-            // The room is never closed, so that a permit always comes.
-            let permit = room.acquire_owned().await;
             let outcome = work.await;
             ended
                 .state
                 .send_modify(|state| state.outcome = Some(outcome));
-            drop(permit);
         });
         Ok(job)
+    }
+
+    /// One of the places for work that goes on at the same time; it is free again once it is dropped.
+    pub(crate) async fn place(&self) -> Place {
+        place(self.room.clone()).await
     }
 
     /// What is under way, if there is room for more.
@@ -403,12 +470,10 @@ impl Jobs {
         &self,
         state: &AppState,
         organization: OrganizationId,
-        job: Option<Arc<Job>>,
     ) -> Arc<dyn Progress> {
         Arc::new(Reporter {
             state: state.clone(),
             organization,
-            job,
         })
     }
 
@@ -427,6 +492,19 @@ impl Jobs {
             }
             while ending.join_next().await.is_some() {}
         }
+    }
+}
+
+/// One of the places for work that goes on at the same time.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+async fn place(room: Arc<Semaphore>) -> Place {
+    Place {
+        // The room is never closed, so that a permit always comes.
+        _permit: room.acquire_owned().await.ok(),
     }
 }
 
@@ -451,8 +529,21 @@ async fn synced(
     trigger: Trigger,
     job: Arc<Job>,
 ) -> Outcome {
+    match sync_within(&state, &organization, trigger, &*job).await {
+        Ok(runs) => Outcome::Synced(runs),
+        Err(error) => Outcome::Failed(error.into()),
+    }
+}
+
+/// Synchronizes an organization as a part of a job, and again for as long as somebody asks for one more meanwhile.
+pub(crate) async fn sync_within(
+    state: &AppState,
+    organization: &Organization,
+    trigger: Trigger,
+    watch: &dyn Progress,
+) -> Result<Vec<SyncRun>, UseCaseError> {
     let id = organization.id;
-    let reporter = state.jobs().reporter(&state, id, Some(job));
+    let reporter = state.jobs().reporter(state, id);
     let options = state.runtime().sync_options();
     let runs = runtime::sync::until_done(
         state.ports(),
@@ -460,31 +551,36 @@ async fn synced(
         id,
         trigger,
         state.stop(),
-        &*reporter,
+        &Both(&*reporter, watch),
     )
     .await;
     state.jobs().quiet(id);
-    match runs {
-        Ok(runs) => {
-            for run in &runs {
-                workers::ended(&state, &organization, run);
-            }
-            if let Some(last) = runs.last()
-                && let Err(error) = runtime::sync::due_again(state.ports(), last).await
-            {
-                tracing::warn!(%error, "what was cut off waits for its next time");
-            }
-            Outcome::Synced(runs)
-        }
-        Err(error) => Outcome::Failed(error.into()),
+    let runs = runs?;
+    for run in &runs {
+        workers::ended(state, organization, run);
+    }
+    if let Some(last) = runs.last()
+        && let Err(error) = runtime::sync::due_again(state.ports(), last).await
+    {
+        tracing::warn!(%error, "what was cut off waits for its next time");
+    }
+    Ok(runs)
+}
+
+/// Tells two who watch.
+pub(crate) struct Both<'a>(pub(crate) &'a dyn Progress, pub(crate) &'a dyn Progress);
+
+impl Progress for Both<'_> {
+    fn report(&self, event: ProgressEvent) {
+        self.0.report(event.clone());
+        self.1.report(event);
     }
 }
 
-/// Tells whoever watches the organization, and whoever began the job.
+/// Tells whoever watches the organization.
 struct Reporter {
     state: AppState,
     organization: OrganizationId,
-    job: Option<Arc<Job>>,
 }
 
 impl Progress for Reporter {
@@ -495,9 +591,6 @@ impl Progress for Reporter {
                 .metrics()
                 .count("forgehold_host_waits_total", label, 1);
         }
-        lock(&self.state.jobs().syncs).insert(self.organization, event.clone());
-        if let Some(job) = &self.job {
-            job.report(event);
-        }
+        lock(&self.state.jobs().syncs).insert(self.organization, event);
     }
 }

@@ -86,9 +86,7 @@ impl Watcher {
 impl Observer for Watcher {
     fn started(&self, organization: &Organization) -> Arc<dyn Progress> {
         tracing::info!(organization = %organization.name, "sync started");
-        self.state
-            .jobs()
-            .reporter(&self.state, organization.id, None)
+        self.state.jobs().reporter(&self.state, organization.id)
     }
 
     fn ended(&self, organization: &Organization, answer: &Result<SyncAnswer, UseCaseError>) {

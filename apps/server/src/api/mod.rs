@@ -9,6 +9,7 @@
 
 mod accounts;
 pub mod body;
+mod connecting;
 mod etag;
 mod events;
 mod extract;
@@ -39,6 +40,7 @@ use crate::state::AppState;
 fn operations() -> (Router<AppState>, OpenApi) {
     let router = OpenApiRouter::with_openapi(openapi::base())
         .merge(organizations::router())
+        .merge(connecting::router())
         .merge(jobs::router())
         .merge(inventory::router())
         .merge(licenses::router())

@@ -1,4 +1,4 @@
-//! Organizations: connecting, looking, changing, removing.
+//! Organizations: looking, changing, synchronizing, removing.
 
 use std::time::Duration;
 
@@ -6,42 +6,37 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use org_core::draft::Method;
 use org_core::ids::SyncId;
 use org_core::license::pool::SeatKey;
 use org_core::organization::Organization as CoreOrganization;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::overview::{self, Which};
 use org_core::use_cases::review::{self, Verdict};
-use org_core::use_cases::{NoProgress, connect, lookup, manage, reconnect, rotate, sign_in};
+use org_core::use_cases::{lookup, manage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::Page;
-use super::body::check::{Check, Coverage};
 use super::body::job::Job;
 use super::body::organization::{Organization, Permission, Removal, permissions};
-use super::body::request::{ConnectForm, DecisionForm, EditForm, ReconnectForm, RotateTokenForm};
+use super::body::request::{DecisionForm, EditForm};
 use super::body::schedule::Preview;
 use super::body::sync::{HeldSync, SyncRun, Vanishing};
 use super::etag::{checked, guarded, not_modified, tagged};
 use super::extract::{Json, Path, Query};
 use super::problem::Problem;
 use crate::auth::{Manager, Reader, Writer};
-use crate::jobs::{Job as RunningJob, Kind, Outcome};
+use crate::jobs::{Job as RunningJob, Outcome};
 use crate::state::AppState;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list, add))
-        .routes(routes!(try_out))
+        .routes(routes!(list))
         .routes(routes!(show, edit, remove))
         .routes(routes!(pause))
         .routes(routes!(resume))
-        .routes(routes!(reconnected))
-        .routes(routes!(rotate_token))
         .routes(routes!(sync))
         .routes(routes!(held))
         .routes(routes!(approve))
@@ -117,111 +112,8 @@ async fn list(
     )))
 }
 
-/// Connect an organization with an access token
-///
-/// Its first sync starts at once. Every mistake of the form is told, each at its field, before anything goes on the network.
-#[utoipa::path(post, path = "/organizations", tag = "organizations", params(Waiting), request_body = ConnectForm,
-    responses((status = 201, body = Organization, headers(("ETag" = String), ("Location" = String))), (status = 202, body = Job)))]
-async fn add(
-    caller: Manager,
-    State(state): State<AppState>,
-    Query(waiting): Query<Waiting>,
-    Json(form): Json<ConnectForm>,
-) -> Result<Response, Problem> {
-    let wait = waiting.duration()?;
-    let draft = form.draft()?;
-    let valid = draft
-        .validate()
-        .map_err(|errors| org_core::use_cases::UseCaseError::Invalid { errors })?;
-    let name = valid
-        .name
-        .as_ref()
-        .map_or_else(|| valid.host.to_string(), ToString::to_string);
-    let about = (Kind::Connect, name);
-    let (actor, owner) = (caller.actor(), caller.0.user.id);
-    let (shared, starter) = (state.clone(), state.clone());
-    let job = state
-        .jobs()
-        .begin(&starter, about, owner, |job| async move {
-            let ports = shared.ports();
-            let connected = match draft.method {
-                Method::Sso => {
-                    sign_in::by_device(ports, &draft, shared.stop(), &actor, &*job).await
-                }
-                Method::AccessToken => connect::connect(ports, &draft, &actor, &*job).await,
-            };
-            match connected {
-                Ok(organization) => {
-                    let id = organization.id;
-                    first_sync(&shared, organization, Trigger::Connect, owner).await;
-                    Outcome::Stands(id)
-                }
-                Err(error) => Outcome::Failed(error.into()),
-            }
-        });
-    let job = job.await?;
-    stands(&state, &job, wait, StatusCode::CREATED).await
-}
-
-/// The sync that is due now begins. If there is no room for it, the scheduler does it.
-async fn first_sync(
-    state: &AppState,
-    organization: CoreOrganization,
-    trigger: Trigger,
-    owner: org_core::ids::UserId,
-) {
-    let begun = state
-        .jobs()
-        .synchronize(state, organization, trigger, owner)
-        .await;
-    if let Err(problem) = begun {
-        tracing::warn!(problem = %problem.body.detail, "the first sync is left to the scheduler");
-    }
-}
-
-async fn stands(
-    state: &AppState,
-    job: &RunningJob,
-    wait: Duration,
-    status: StatusCode,
-) -> Result<Response, Problem> {
-    match job.wait_or_code(wait).await {
-        Some(Outcome::Failed(problem)) => Err(problem),
-        None | Some(Outcome::Synced(_) | Outcome::SignedIn) => Ok(accepted(job)),
-        Some(Outcome::Stands(id)) => {
-            let organization = find(state, &id.to_string()).await?;
-            let mut response = tagged(state.ports(), organization, status).await?;
-            if status == StatusCode::CREATED {
-                let location = HeaderValue::from_str(&format!("/api/v1/organizations/{id}"))
-                    .expect("a UUID is plain");
-                response.headers_mut().insert(LOCATION, location);
-            }
-            Ok(response)
-        }
-    }
-}
-
 /// How many runs a person sees before saving.
 const PREVIEWED_RUNS: usize = 5;
-
-/// Try everything short of connecting: reach the host, authenticate, look at what would be covered
-#[utoipa::path(post, path = "/organizations/check", tag = "organizations", request_body = ConnectForm,
-    responses((status = 200, body = Check)))]
-async fn try_out(
-    _: Manager,
-    State(state): State<AppState>,
-    Json(form): Json<ConnectForm>,
-) -> Result<axum::Json<Check>, Problem> {
-    let checked = connect::check(state.ports(), &form.draft()?, &NoProgress).await?;
-    let coverage = Coverage::from(&checked.coverage);
-    let now = state.ports().clock.now();
-    Ok(axum::Json(Check::new(
-        &checked.draft,
-        &checked.identity,
-        Some(coverage),
-        now,
-    )))
-}
 
 /// Show an organization
 #[utoipa::path(get, path = "/organizations/{organization}", tag = "organizations",
@@ -333,65 +225,6 @@ async fn resume(
         StatusCode::OK,
     )
     .await
-}
-
-/// Give an organization another credential; identity, inventory, history and licenses stay
-#[utoipa::path(post, path = "/organizations/{organization}/reconnect", tag = "organizations", request_body = ReconnectForm,
-    params(("organization" = String, Path, description = "its name or id"), Waiting),
-    responses((status = 200, body = Organization, headers(("ETag" = String))), (status = 202, body = Job)))]
-async fn reconnected(
-    caller: Manager,
-    State(state): State<AppState>,
-    Path(name): Path<String>,
-    Query(waiting): Query<Waiting>,
-    Json(form): Json<ReconnectForm>,
-) -> Result<Response, Problem> {
-    let (wait, sso, access) = (waiting.duration()?, form.sso.is_some(), form.access()?);
-    let draft = form.draft()?;
-    let organization = find(&state, &name).await?;
-    let about = (Kind::Reconnect, organization.name.to_string());
-    let (actor, owner) = (caller.actor(), caller.0.user.id);
-    let (shared, starter) = (state.clone(), state.clone());
-    let job = state
-        .jobs()
-        .begin(&starter, about, owner, |job| async move {
-            let ports = shared.ports();
-            let reconnected = if sso {
-                let wanted = (access, draft.blind);
-                let stop = shared.stop();
-                sign_in::by_device_again(ports, &organization, wanted, stop, &actor, &*job).await
-            } else {
-                reconnect::reconnect(ports, organization, &draft, &actor, &*job).await
-            };
-            match reconnected {
-                Ok(organization) => {
-                    let id = organization.id;
-                    first_sync(&shared, organization, Trigger::Reconnect, owner).await;
-                    Outcome::Stands(id)
-                }
-                Err(error) => Outcome::Failed(error.into()),
-            }
-        });
-    let job = job.await?;
-    stands(&state, &job, wait, StatusCode::OK).await
-}
-
-/// Have the host replace the access token of an organization by a new one; the old one stops working
-#[utoipa::path(post, path = "/organizations/{organization}/rotate-token", tag = "organizations", request_body = RotateTokenForm,
-    params(("organization" = String, Path, description = "its name or id")),
-    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
-async fn rotate_token(
-    caller: Manager,
-    State(state): State<AppState>,
-    Path(name): Path<String>,
-    Json(form): Json<RotateTokenForm>,
-) -> Result<Response, Problem> {
-    let organization = find(&state, &name).await?;
-    let (shared, actor) = (state.clone(), caller.actor());
-    let rotated = state.jobs().to_the_end(&state, async move {
-        rotate::rotate(shared.ports(), organization, form.days, &actor, &NoProgress).await
-    });
-    tagged(state.ports(), rotated.await??, StatusCode::OK).await
 }
 
 /// Synchronize an organization now

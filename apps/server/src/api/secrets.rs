@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::body::Page;
 use super::body::request::{MoveForm, RotateForm, SecretForm, TestForm};
-use super::body::secret::{Access, Relocation, Secret, Tested, Vault};
+use super::body::secret::{Access, Checked, Relocation, Secret, Tested, Vault};
 use super::extract::{Json, Path, Query, limit};
 use super::problem::Problem;
 use crate::auth::{Manager, Reader};
@@ -30,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(relocate))
         .routes(routes!(accesses))
         .routes(routes!(vaults_of))
+        .routes(routes!(check_vault))
 }
 
 /// List the secrets, without their values
@@ -183,6 +184,17 @@ async fn vaults_of(
     Ok(axum::Json(Page::whole(
         rows.iter().map(Vault::from).collect(),
     )))
+}
+
+/// Read every record of the embedded vault, and name what is damaged
+#[utoipa::path(post, path = "/vaults/check", tag = "secrets", responses((status = 200, body = Checked)))]
+async fn check_vault(
+    _: Manager,
+    State(state): State<AppState>,
+) -> Result<axum::Json<Checked>, Problem> {
+    let report = state.runtime().check_vault().await;
+    let report = report.map_err(org_core::use_cases::UseCaseError::from)?;
+    Ok(axum::Json(report.into()))
 }
 
 /// Remove a secret that nothing uses

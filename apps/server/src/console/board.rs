@@ -435,13 +435,3 @@ impl fmt::Debug for Attempt {
             .finish_non_exhaustive()
     }
 }
-
-/// Tells two who watch.
-pub(super) struct Both<'a>(pub(super) &'a dyn Progress, pub(super) &'a dyn Progress);
-
-impl Progress for Both<'_> {
-    fn report(&self, event: ProgressEvent) {
-        self.0.report(event.clone());
-        self.1.report(event);
-    }
-}

@@ -23,6 +23,10 @@ pub struct Check {
     pub host: String,
     /// Whose token it is.
     pub account: Account,
+    /// `access_token`: what asks for a sign-in cannot be tried here.
+    pub method: String,
+    /// How much a sign-in asked for; null with a token.
+    pub access: Option<String>,
     /// What the host says of the token.
     pub token: Token,
     /// What the token allows.
@@ -100,6 +104,8 @@ impl Check {
                 .map_or_else(|_| draft.host.to_string(), |name| name.to_string()),
             host: draft.host.to_string(),
             account: (&identity.account).into(),
+            method: "access_token".to_owned(),
+            access: None,
             token: Token::new(&identity.token, identity.token.days_left(now)),
             permissions: permissions(&identity.capabilities),
             settings: (&draft.settings).into(),

@@ -68,10 +68,14 @@ impl From<&org_core::token::Account> for Account {
 /// How an organization authenticates.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Authentication {
-    /// `access_token`.
+    /// `access_token` or `sso`.
     pub method: &'static str,
     /// The id of the secret that holds the token.
     pub secret: Option<String>,
+    /// With `sso`: the id of the application that was signed in to.
+    pub application: Option<String>,
+    /// With `sso`: how much was asked for, `read` or `restore`.
+    pub access: Option<&'static str>,
     /// What the host says of the token.
     pub token: Token,
 }
@@ -271,9 +275,15 @@ impl From<&Overview> for Organization {
 }
 
 fn authentication(auth: &AuthMethod, days_left: Option<i64>) -> Authentication {
+    let (application, access) = match auth {
+        AuthMethod::Sso { client, access, .. } => (Some(client.to_string()), Some(access.as_str())),
+        _ => (None, None),
+    };
     Authentication {
         method: auth.as_str(),
         secret: Some(auth.secret().to_string()),
+        application,
+        access,
         token: Token::new(auth.token(), days_left),
     }
 }

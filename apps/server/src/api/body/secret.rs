@@ -6,6 +6,7 @@ use org_core::secret::{SecretFacts, SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::SecretRow;
 use org_core::use_cases::vaults::{TestRow, VaultRow};
 use org_core::vaults::Moved;
+use runtime::vaults::CheckReport;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -217,6 +218,43 @@ impl From<&VaultRow> for Vault {
                 Err(error) => error.to_string(),
             },
             secrets: row.health.as_ref().ok().map(|health| health.secrets),
+        }
+    }
+}
+
+/// What a check of the embedded vault found.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Checked {
+    /// Whether every record can be read.
+    pub sound: bool,
+    /// How many secrets there are.
+    pub secrets: u64,
+    /// How many values were opened, those of earlier versions included.
+    pub values: u64,
+    /// What cannot be read.
+    pub damaged: Vec<DamagedRecord>,
+}
+
+/// A record of the vault that cannot be read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DamagedRecord {
+    /// The id of the secret.
+    pub id: String,
+    /// The version; null if what is known of the secret as a whole does not fit.
+    pub version: Option<u32>,
+}
+
+impl From<CheckReport> for Checked {
+    fn from(report: CheckReport) -> Self {
+        let damaged = report.damaged.iter().map(|damage| DamagedRecord {
+            id: damage.reference.to_string(),
+            version: damage.version.map(|version| version.0),
+        });
+        Self {
+            sound: report.is_sound(),
+            secrets: report.secrets,
+            values: report.values,
+            damaged: damaged.collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ use org_core::host::HostUrl;
 use org_core::ids::OrganizationId;
 use org_core::ports::{Credential, Probe, ProbeReport};
 use org_core::schedule::Run;
-use org_core::sync::run::Trigger;
+use org_core::sync::run::{RunOutcome, SyncRun, Trigger};
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::{connect, preflight, secrets};
 
@@ -20,14 +20,13 @@ use super::list::OrganizationsPage;
 use super::{draft, sso};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
-use crate::console::board::{Attempt, Both, Purpose, TOKEN_STEPS};
+use crate::console::board::{Attempt, Purpose, TOKEN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section, go, render, render_with};
 use crate::console::urls;
 use crate::console::view::{duration, sentence};
-use crate::jobs::{Job, Kind, Outcome};
+use crate::jobs::{Both, Job, Kind, Outcome, sync_within};
 use crate::state::AppState;
-use crate::workers;
 
 /// The form, in the aside.
 #[derive(Template)]
@@ -289,8 +288,11 @@ async fn connected(
     match connect::connect(state.ports(), &draft, &actor, &watch).await {
         Ok(organization) => {
             attempt.stands(organization.id);
-            first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
-            Outcome::Stands(organization.id)
+            let syncs = first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
+            Outcome::Stands {
+                organization: organization.id,
+                syncs,
+            }
         }
         Err(error) => {
             let problem = Problem::from(error);
@@ -306,38 +308,22 @@ pub(super) async fn first_list(
     attempt: &Attempt,
     organization: &org_core::organization::Organization,
     trigger: Trigger,
-    job: &Arc<Job>,
-) {
-    let reporter = state
-        .jobs()
-        .reporter(state, organization.id, Some(job.clone()));
-    let watch = Both(&*reporter, attempt);
-    let options = state.runtime().sync_options();
-    let runs = runtime::sync::until_done(
-        state.ports(),
-        &options,
-        organization.id,
-        trigger,
-        state.stop(),
-        &watch,
-    )
-    .await;
-    state.jobs().quiet(organization.id);
-    match runs {
-        Ok(runs) => {
-            for run in &runs {
-                workers::ended(state, organization, run);
-            }
-            match runs.last() {
-                Some(run) => match run.outcome() {
-                    Some(org_core::sync::run::RunOutcome::Failed { reason }) => {
-                        attempt.done_but(sentence(reason));
-                    }
-                    _ => attempt.done(sentence(&run.counts.to_string())),
-                },
-                None => attempt.done(String::new()),
-            }
+    job: &Job,
+) -> Vec<SyncRun> {
+    let runs = sync_within(state, organization, trigger, &Both(job, attempt)).await;
+    let runs = match runs {
+        Ok(runs) => runs,
+        Err(error) => {
+            attempt.done_but(sentence(&error.to_string()));
+            return Vec::new();
         }
-        Err(error) => attempt.done_but(sentence(&error.to_string())),
+    };
+    match runs.last() {
+        Some(run) => match run.outcome() {
+            Some(RunOutcome::Failed { reason }) => attempt.done_but(sentence(reason)),
+            _ => attempt.done(sentence(&run.counts.to_string())),
+        },
+        None => attempt.done(String::new()),
     }
+    runs
 }

@@ -18,12 +18,12 @@ use super::add::first_list;
 use super::{Named, attempt, draft};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, Operator};
-use crate::console::board::{Attempt, Both};
+use crate::console::board::Attempt;
 use crate::console::form::Form;
 use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
 use crate::console::view::sentence;
-use crate::jobs::{Job, Kind, Outcome};
+use crate::jobs::{Both, Job, Kind, Outcome};
 use crate::state::AppState;
 
 /// How many groups a search answers.
@@ -200,8 +200,11 @@ async fn accepted(state: AppState, attempt: Arc<Attempt>, actor: Actor, job: Arc
     match sign_in::accept(ports, &received, blind, &actor, &watch).await {
         Ok(organization) => {
             attempt.stands(organization.id);
-            first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
-            Outcome::Stands(organization.id)
+            let syncs = first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
+            Outcome::Stands {
+                organization: organization.id,
+                syncs,
+            }
         }
         Err(error) => {
             sign_in::decline(ports, received, &error, &actor).await;

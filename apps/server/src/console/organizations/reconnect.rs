@@ -17,11 +17,11 @@ use super::show::{Head, Tab, frame};
 use super::{Named, draft};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
-use crate::console::board::{Attempt, Both, Purpose, TOKEN_STEPS};
+use crate::console::board::{Attempt, Purpose, TOKEN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, go, render, render_with};
 use crate::console::urls;
-use crate::jobs::{Job, Kind, Outcome};
+use crate::jobs::{Both, Job, Kind, Outcome};
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -132,8 +132,11 @@ async fn reconnected(
     match done {
         Ok(organization) => {
             attempt.stands(organization.id);
-            first_list(&state, &attempt, &organization, Trigger::Reconnect, &job).await;
-            Outcome::Stands(organization.id)
+            let syncs = first_list(&state, &attempt, &organization, Trigger::Reconnect, &job).await;
+            Outcome::Stands {
+                organization: organization.id,
+                syncs,
+            }
         }
         Err(error) => {
             let blind = matches!(error, UseCaseError::SeesNothingKnown { .. });

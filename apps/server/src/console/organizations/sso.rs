@@ -23,11 +23,11 @@ use super::draft;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::assets::Assets;
-use crate::console::board::{Attempt, Both, Purpose, SIGN_IN_STEPS};
+use crate::console::board::{Attempt, Purpose, SIGN_IN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
-use crate::jobs::{Job, Kind, Outcome};
+use crate::jobs::{Both, Job, Kind, Outcome};
 use crate::state::AppState;
 
 /// For how long a person may choose what a sign-in shall cover: well within the hour after which an open attempt counts as given up.
@@ -232,8 +232,11 @@ async fn completed(
     match sign_in::complete(state.ports(), &answer, initiator, &actor, &watch).await {
         Ok(organization) => {
             attempt.stands(organization.id);
-            first_list(&state, &attempt, &organization, trigger, &job).await;
-            Outcome::Stands(organization.id)
+            let syncs = first_list(&state, &attempt, &organization, trigger, &job).await;
+            Outcome::Stands {
+                organization: organization.id,
+                syncs,
+            }
         }
         Err(error) => failed(&attempt, error),
     }

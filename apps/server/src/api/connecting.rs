@@ -1,0 +1,259 @@
+//! Giving an organization its credential: connecting, reconnecting, and having its token replaced.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use org_core::draft::Method;
+use org_core::ids::UserId;
+use org_core::organization::Organization as CoreOrganization;
+use org_core::sync::run::Trigger;
+use org_core::use_cases::{NoProgress, UseCaseError, connect, reconnect, rotate, sign_in};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::check::{Check, Coverage};
+use super::body::job::Job;
+use super::body::organization::Organization;
+use super::body::request::{ConnectForm, ReconnectForm, RotateTokenForm};
+use super::etag::tagged;
+use super::extract::{Json, Path, Query};
+use super::organizations::{Waiting, accepted, find};
+use super::problem::Problem;
+use crate::auth::Manager;
+use crate::jobs::{Job as RunningJob, Kind, Outcome, sync_within};
+use crate::state::AppState;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(add))
+        .routes(routes!(try_out))
+        .routes(routes!(reconnected))
+        .routes(routes!(rotate_token))
+}
+
+/// Until when a connecting job goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Until {
+    /// Until the organization stands; its sync is a job of its own.
+    #[default]
+    Connected,
+    /// Until the sync that follows has ended too. Then the answer is always the job.
+    Synced,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Goal {
+    /// Until when the job goes on: until the organization stands, or until its sync has ended too; then the answer is 202 with the job
+    /// even where it has ended by then.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    until: Until,
+}
+
+/// Connect an organization, with an access token or by a sign-in
+///
+/// Its first sync starts at once. Every mistake of the form is told, each at its field, before anything goes on the network.
+#[utoipa::path(post, path = "/organizations", tag = "organizations", params(Waiting, Goal), request_body = ConnectForm,
+    responses((status = 201, body = Organization, headers(("ETag" = String), ("Location" = String))), (status = 202, body = Job)))]
+async fn add(
+    caller: Manager,
+    State(state): State<AppState>,
+    Query(waiting): Query<Waiting>,
+    Query(Goal { until }): Query<Goal>,
+    Json(form): Json<ConnectForm>,
+) -> Result<Response, Problem> {
+    let wait = waiting.duration()?;
+    let draft = form.draft()?;
+    let valid = draft
+        .validate()
+        .map_err(|errors| UseCaseError::Invalid { errors })?;
+    let name = valid
+        .name
+        .as_ref()
+        .map_or_else(|| valid.host.to_string(), ToString::to_string);
+    let about = (Kind::Connect, name);
+    let (actor, owner) = (caller.actor(), caller.0.user.id);
+    let (shared, sso) = (state.clone(), draft.method == Method::Sso);
+    let work = |job: Arc<RunningJob>| async move {
+        let ports = shared.ports();
+        let connected = if sso {
+            let stop = job.stop(shared.stop());
+            sign_in::by_device(ports, &draft, stop, &actor, &*job).await
+        } else {
+            connect::connect(ports, &draft, &actor, &*job).await
+        };
+        let next = (Trigger::Connect, until);
+        followed(&shared, connected, next, sso, job).await
+    };
+    let job = begin(&state, about, owner, sso, work).await?;
+    stands(&state, &job, wait, until, StatusCode::CREATED).await
+}
+
+/// Begins a job. While somebody is waited for to sign in, it takes no place from others.
+async fn begin<F>(
+    state: &AppState,
+    about: (Kind, String),
+    owner: UserId,
+    sso: bool,
+    work: impl FnOnce(Arc<RunningJob>) -> F,
+) -> Result<Arc<RunningJob>, Problem>
+where
+    F: Future<Output = Outcome> + Send + 'static,
+{
+    let jobs = state.jobs();
+    if sso {
+        jobs.begin_waiting(state, about, owner, work).await
+    } else {
+        jobs.begin(state, about, owner, work).await
+    }
+}
+
+/// What follows once an organization stands, or has its new credential: the sync that is due now, as a part of the job or as one of its own.
+/// Whatever becomes of it, the organization stands; what is left undone the scheduler does.
+async fn followed(
+    state: &AppState,
+    connected: Result<CoreOrganization, UseCaseError>,
+    (trigger, until): (Trigger, Until),
+    sso: bool,
+    job: Arc<RunningJob>,
+) -> Outcome {
+    let organization = match connected {
+        Ok(organization) => organization,
+        Err(error) => return Outcome::Failed(error.into()),
+    };
+    let (id, left) = (organization.id, "the first sync is left to the scheduler");
+    let syncs = match until {
+        Until::Connected => {
+            let begun = state
+                .jobs()
+                .synchronize(state, organization, trigger, job.owner)
+                .await;
+            if let Err(problem) = begun {
+                tracing::warn!(problem = %problem.body.detail, left);
+            }
+            Vec::new()
+        }
+        Until::Synced => {
+            let _place = if sso {
+                Some(state.jobs().place().await)
+            } else {
+                None
+            };
+            sync_within(state, &organization, trigger, &*job)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::warn!(%error, left);
+                    Vec::new()
+                })
+        }
+    };
+    Outcome::Stands {
+        organization: id,
+        syncs,
+    }
+}
+
+async fn stands(
+    state: &AppState,
+    job: &RunningJob,
+    wait: Duration,
+    until: Until,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    match job.wait_or_code(wait).await {
+        Some(Outcome::Failed(problem)) => Err(problem),
+        _ if until == Until::Synced => Ok(accepted(job)),
+        None | Some(Outcome::Synced(_) | Outcome::SignedIn) => Ok(accepted(job)),
+        Some(Outcome::Stands {
+            organization: id, ..
+        }) => {
+            let organization = find(state, &id.to_string()).await?;
+            let mut response = tagged(state.ports(), organization, status).await?;
+            if status == StatusCode::CREATED {
+                let location = HeaderValue::from_str(&format!("/api/v1/organizations/{id}"))
+                    .expect("a UUID is plain");
+                response.headers_mut().insert(LOCATION, location);
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// Try everything short of connecting: reach the host, authenticate, look at what would be covered
+#[utoipa::path(post, path = "/organizations/check", tag = "organizations", request_body = ConnectForm,
+    responses((status = 200, body = Check)))]
+async fn try_out(
+    _: Manager,
+    State(state): State<AppState>,
+    Json(form): Json<ConnectForm>,
+) -> Result<axum::Json<Check>, Problem> {
+    let checked = connect::check(state.ports(), &form.draft()?, &NoProgress).await?;
+    let coverage = Coverage::from(&checked.coverage);
+    let now = state.ports().clock.now();
+    Ok(axum::Json(Check::new(
+        &checked.draft,
+        &checked.identity,
+        Some(coverage),
+        now,
+    )))
+}
+
+/// Give an organization another credential; identity, inventory, history and licenses stay
+#[utoipa::path(post, path = "/organizations/{organization}/reconnect", tag = "organizations", request_body = ReconnectForm,
+    params(("organization" = String, Path, description = "its name or id"), Waiting, Goal),
+    responses((status = 200, body = Organization, headers(("ETag" = String))), (status = 202, body = Job)))]
+async fn reconnected(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(waiting): Query<Waiting>,
+    Query(Goal { until }): Query<Goal>,
+    Json(form): Json<ReconnectForm>,
+) -> Result<Response, Problem> {
+    let (wait, sso, access) = (waiting.duration()?, form.sso.is_some(), form.access()?);
+    let draft = form.draft()?;
+    let organization = find(&state, &name).await?;
+    let about = (Kind::Reconnect, organization.name.to_string());
+    let (actor, owner) = (caller.actor(), caller.0.user.id);
+    let shared = state.clone();
+    let work = |job: Arc<RunningJob>| async move {
+        let ports = shared.ports();
+        let reconnected = if sso {
+            let (wanted, stop) = ((access, draft.blind), job.stop(shared.stop()));
+            sign_in::by_device_again(ports, &organization, wanted, stop, &actor, &*job).await
+        } else {
+            reconnect::reconnect(ports, organization, &draft, &actor, &*job).await
+        };
+        let next = (Trigger::Reconnect, until);
+        followed(&shared, reconnected, next, sso, job).await
+    };
+    let job = begin(&state, about, owner, sso, work).await?;
+    stands(&state, &job, wait, until, StatusCode::OK).await
+}
+
+/// Have the host replace the access token of an organization by a new one; the old one stops working
+#[utoipa::path(post, path = "/organizations/{organization}/rotate-token", tag = "organizations", request_body = RotateTokenForm,
+    params(("organization" = String, Path, description = "its name or id")),
+    responses((status = 200, body = Organization, headers(("ETag" = String)))))]
+async fn rotate_token(
+    caller: Manager,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Json(form): Json<RotateTokenForm>,
+) -> Result<Response, Problem> {
+    let organization = find(&state, &name).await?;
+    let (shared, actor) = (state.clone(), caller.actor());
+    let rotated = state.jobs().to_the_end(&state, async move {
+        rotate::rotate(shared.ports(), organization, form.days, &actor, &NoProgress).await
+    });
+    tagged(state.ports(), rotated.await??, StatusCode::OK).await
+}
