@@ -1,10 +1,12 @@
 //! What connecting would do, without doing it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use org_core::draft::{ValidAuth, ValidDraft};
 use org_core::ports::Identity;
 use org_core::use_cases::preflight::Coverage as CoreCoverage;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::organization::{Account, Permission, SettingsBody, Token, permissions, signed_in};
 use super::schedule::Preview;
@@ -15,7 +17,7 @@ use super::{Describe, Row, Text};
 pub(crate) const PREVIEWED_RUNS: usize = 5;
 
 /// What would be connected. Nothing was stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Check {
     /// The name that the organization would have.
@@ -25,9 +27,9 @@ pub(crate) struct Check {
     /// Who signed in, or whose token it is.
     account: Account,
     /// `access_token` or `sso`.
-    method: &'static str,
+    method: Cow<'static, str>,
     /// With `sso`: how much was asked for, `read` or `restore`.
-    access: Option<&'static str>,
+    access: Option<Cow<'static, str>>,
     /// What the host says of the token.
     token: Token,
     /// What it allows.
@@ -41,7 +43,7 @@ pub(crate) struct Check {
 }
 
 /// What an organization would cover.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Coverage {
     /// Repositories of its own.
@@ -63,7 +65,7 @@ pub(crate) struct Coverage {
 }
 
 /// A top-level group or personal namespace.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Namespace {
     /// Its path.
@@ -109,14 +111,14 @@ impl Check {
     ) -> Self {
         let name = draft.name_for(&identity.account.login);
         let (method, access) = match &draft.auth {
-            ValidAuth::Sso { access } => ("sso", Some(access.as_str())),
+            ValidAuth::Sso { access } => ("sso", Some(Cow::Borrowed(access.as_str()))),
             ValidAuth::AccessToken { .. } => ("access_token", None),
         };
         Self {
             name: name.map_or_else(|_| draft.host.to_string(), |name| name.to_string()),
             host: draft.host.to_string(),
             account: (&identity.account).into(),
-            method,
+            method: Cow::Borrowed(method),
             access,
             token: Token::new(&identity.token, identity.token.days_left(now)),
             permissions: permissions(&identity.capabilities),
@@ -144,7 +146,7 @@ impl Describe for Check {
         text.field("Name", &self.name);
         text.field("Host", &self.host);
         text.field("Account", &self.account);
-        match self.access {
+        match &self.access {
             Some(access) => {
                 text.field("Authentication", signed_in(access));
                 text.field("Granted scopes", self.token.scopes());

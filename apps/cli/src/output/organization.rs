@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use org_core::draft::SettingsDraft;
+use org_core::ids::OrganizationId;
 use org_core::inventory::Presence;
 use org_core::listing::{GroupScope, PersonalNamespace};
+use org_core::oauth::Access;
 use org_core::organization::{AuthMethod, AutoLicense, GroupProtection, Settings, Status};
+use org_core::schedule::Schedule;
 use org_core::token::{CapabilityTable, Grant};
 use org_core::use_cases::credential::Revocation;
 use org_core::use_cases::overview::Overview;
@@ -13,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sync::SyncRun;
 use super::{Describe, Row, Text, time};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// An organization.
 #[derive(Debug, Serialize, Deserialize)]
@@ -397,6 +402,33 @@ impl Organization {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
+
+    pub(crate) fn login(&self) -> &str {
+        &self.account.login
+    }
+
+    pub(crate) fn is_sso(&self) -> bool {
+        self.authentication.method == "sso"
+    }
+
+    /// How much its sign-in asked for; reading where there is none.
+    pub(crate) fn access(&self) -> Access {
+        let word = self.authentication.access.as_deref();
+        word.and_then(|word| word.parse().ok())
+            .unwrap_or(Access::Read)
+    }
+
+    /// Whose runs its schedule makes.
+    pub(crate) fn scheduled(&self) -> Result<(OrganizationId, Schedule), CliError> {
+        let parsed = || Some((self.id.parse().ok()?, self.settings.schedule.parse()?));
+        parsed().ok_or_else(|| {
+            CliError::new(
+                Exit::Unavailable,
+                "the server has a schedule that nobody knows here",
+            )
+            .hinted("is the server of the same version?")
+        })
+    }
 }
 
 impl Row for Organization {
@@ -464,8 +496,12 @@ pub(crate) struct Connected {
 
 impl Connected {
     pub(crate) fn new(overview: &Overview, syncs: Vec<SyncRun>) -> Self {
+        Self::of(overview.into(), syncs)
+    }
+
+    pub(crate) const fn of(organization: Organization, syncs: Vec<SyncRun>) -> Self {
         Self {
-            organization: overview.into(),
+            organization,
             syncs,
         }
     }

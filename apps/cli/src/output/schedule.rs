@@ -62,6 +62,28 @@ impl From<&org_core::schedule::Schedule> for Schedule {
     }
 }
 
+impl Schedule {
+    /// The schedule itself; nothing where this version knows no such kind.
+    pub(crate) fn parse(&self) -> Option<org_core::schedule::Schedule> {
+        let (zone, words) = (self.zone.as_deref(), |words: &Option<Vec<String>>| {
+            words.as_ref().map(|words| words.join(","))
+        });
+        let text = match &*self.kind {
+            "every" => format!("every {}s", self.seconds?),
+            "at" => format!(
+                "at {} {} {}",
+                words(&self.times)?,
+                zone?,
+                words(&self.weekdays)?
+            ),
+            "cron" => format!("cron {} @ {}", self.expression.as_ref()?, zone?),
+            "manual" => "manual".to_owned(),
+            _ => return None,
+        };
+        text.parse().ok()
+    }
+}
+
 /// A schedule and its next runs.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -1,5 +1,6 @@
 //! The documented shape of the JSON: made from the structs themselves, and compared with the committed pages.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use schemars::generate::SchemaSettings;
@@ -239,6 +240,46 @@ fn the_page_is_up_to_date() {
 fn the_schema_is_up_to_date() {
     let text = serde_json::to_string_pretty(&schema()).expect("a schema is JSON");
     docs::check("json-output.schema.json", &(text + "\n"));
+}
+
+/// Types of the API that are otherwise on purpose, with the fields that only one side has.
+const OTHERWISE: [(&str, &[&str]); 2] = [
+    // There a decision may begin a job; here it is waited for.
+    ("Decided", &["job", "syncs"]),
+    // What `If-Match` names.
+    ("Organization", &["version"]),
+];
+
+/// A program that reads one of the two reads the other as well.
+#[test]
+fn the_api_answers_with_the_same_fields() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/openapi.json");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let api: Value = serde_json::from_str(&page).expect("it is JSON");
+    let fields = |schema: &Value| -> BTreeSet<String> {
+        let fields = schema["properties"].as_object();
+        fields
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect()
+    };
+    let mut compared = 0;
+    for (name, here) in schema()["$defs"].as_object().expect("definitions") {
+        let Some(there) = api["components"]["schemas"].get(name) else {
+            continue;
+        };
+        let (here, there) = (fields(here), fields(there));
+        let only: Vec<&String> = here.symmetric_difference(&there).collect();
+        let allowed = OTHERWISE.iter().find(|(known, _)| known == name);
+        assert_eq!(
+            only,
+            allowed.map_or(&[][..], |(_, fields)| fields),
+            "{name}"
+        );
+        compared += 1;
+    }
+    assert!(compared > 25, "only {compared} types have the same name");
 }
 
 #[test]

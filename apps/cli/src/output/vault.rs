@@ -63,7 +63,7 @@ impl Row for Vault {
 }
 
 /// What a check of the embedded vault found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Checked {
     /// Whether every record can be read.
@@ -77,7 +77,7 @@ pub(crate) struct Checked {
 }
 
 /// A record of the vault that cannot be read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DamagedRecord {
     /// The id of the secret.

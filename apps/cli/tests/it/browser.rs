@@ -55,7 +55,11 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
-        let mut child = place.start(args);
+        Self::of(place.start(args))
+    }
+
+    /// Follows a program that was started with pipes.
+    pub(crate) fn of(mut child: Child) -> Self {
         let stderr = child.stderr.take().expect("it is piped");
         let (sender, lines) = channel();
         let reader = std::thread::spawn(move || {

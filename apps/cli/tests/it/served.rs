@@ -1,6 +1,6 @@
 //! The same commands on the machine of the installation and over a server: the same output.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use futures_util::FutureExt;
 use org_core::accounts::{SecretToken, Session};
@@ -8,10 +8,12 @@ use org_core::use_cases::accounts::{self, Caller, Client, TokenDraft, Via};
 use org_core::use_cases::follow::Stop;
 use runtime::config::{Config, ConfigSources};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::browser::{CLIENT, Waiting, registered};
 use crate::place::{Place, Ran};
 use crate::sim::{Sim, grown};
 
@@ -25,6 +27,11 @@ struct Served {
 
 impl Served {
     fn start(place: &Place) -> Self {
+        Self::with(place, &[])
+    }
+
+    /// With these settings besides.
+    fn with(place: &Place, settings: &[(&str, &str)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -34,10 +41,11 @@ impl Served {
             data_dir: Some(place.data()),
             ..ConfigSources::default()
         };
-        for (variable, value) in [
+        let usual = [
             ("FORGEHOLD_HTTP__PROXY", "none"),
             ("FORGEHOLD_SERVER__LISTEN", "127.0.0.1:0"),
-        ] {
+        ];
+        for (variable, value) in usual.iter().chain(settings) {
             sources.environment.insert(variable.into(), value.into());
         }
         let config = Config::load(&sources).expect("the configuration is good");
@@ -72,6 +80,13 @@ impl Served {
     fn run(&self, place: &Place, args: &[&str]) -> Ran {
         Ran::from(self.command(place, args).output().expect("it runs"))
     }
+}
+
+/// With this on standard input.
+fn with_input(mut command: Command, place: &Place, input: &str) -> Ran {
+    let input = place.file("input", input);
+    command.stdin(std::fs::File::open(input).expect("it is there"));
+    Ran::from(command.output().expect("it runs"))
 }
 
 /// An API token of the first administrator.
@@ -177,11 +192,15 @@ fn the_same_commands_have_the_same_output() {
         "secret link three --path ci/gitlab --key token --vault embedded",
         "secret link three --path ../x --key token --vault embedded",
         "vault list",
+        "vault check",
         "sync list",
         "events --limit 5",
         "events --kind sync. --organization acme",
         "events --repository acme/api",
         "schedule preview --sync-at 06:00 --zone Europe/Warsaw --from 2027-01-01T00:00:00Z",
+        "schedule preview --organization acme",
+        "schedule preview --organization nobody",
+        "schedule preview --organization acme --sync-every 6h --count 200 --from 2027-01-01T00:00:00Z",
     ] {
         same(&place, &served, args);
     }
@@ -192,6 +211,12 @@ fn the_same_commands_have_the_same_output() {
         "org edit acme --sync-every 1s",
         "org remove acme --confirm wrong",
         "org remove acme",
+        "org add gitlab --host nonsense --sync-every 1s --login x",
+        "org add gitlab --host http://gitlab.example.com --login alice --token-secret one",
+        "org add gitlab --login alice --token-secret nobody",
+        "org reconnect acme --token-secret nobody",
+        "org reconnect acme --token-secret one",
+        "org reconnect nobody --token-secret one",
         "org approve acme --yes",
         "secret remove two --yes",
         "repo assign acme/api",
@@ -221,14 +246,177 @@ fn what_changes_something_is_done_by_the_server() {
         "acme/api has no license any more; its seat is free\n"
     );
     ok("license seats 7");
-    let mut add = served.command(&place, &["secret", "add", "two"]);
-    let input = place.file("value", "swordfish-value");
-    add.stdin(std::fs::File::open(input).expect("it is there"));
-    Ran::from(add.output().expect("it runs")).ok();
+    let add = served.command(&place, &["secret", "add", "two"]);
+    with_input(add, &place, "swordfish-value").ok();
     ok("secret remove two --yes");
     let events = ok("events --limit 50");
     assert!(events.contains("ada (API token tests)"), "{events}");
     assert!(ok("org remove apex --confirm apex").starts_with("removed apex"));
+}
+
+/// The names of all fields, however deep.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            Value::Object(fields.map(|(k, v)| (k.clone(), shape(v))).collect())
+        }
+        Value::Array(items) => items.first().map_or(Value::Null, shape),
+        _ => Value::Null,
+    }
+}
+
+#[test]
+fn an_organization_is_connected_by_the_server() {
+    let sim = Sim::start(
+        gitlab_sim::GitlabSim::builder()
+            .world(crate::sim::company())
+            .token(gitlab_sim::TokenSpec::user("alice"))
+            .token(gitlab_sim::TokenSpec::user("bob")),
+    );
+    let (here, there) = (Place::new(), Place::new());
+    let served = Served::start(&there);
+    let token = format!("{}\n", sim.token());
+    let flags = [
+        "org",
+        "add",
+        "gitlab",
+        "--host",
+        sim.url(),
+        "--login",
+        "alice",
+        "--token-stdin",
+        "--name",
+        "acme",
+        "--sync-manual",
+    ];
+    let both = |flags: &[&str], input: &str| {
+        let args: Vec<&str> = flags.iter().copied().chain(["-o", "json"]).collect();
+        let local = here.run_with(&args, input);
+        (
+            local,
+            with_input(served.command(&there, &args), &there, input),
+        )
+    };
+    let check: Vec<&str> = flags.iter().copied().chain(["--check"]).collect();
+    let (local, remote) = both(&check, &token);
+    assert_eq!(local.stdout, remote.stdout, "{}", remote.stderr);
+    assert_eq!(
+        there.run(&["org", "list"]).ok(),
+        here.run(&["org", "list"]).ok()
+    );
+
+    let (local, remote) = both(&flags, &token);
+    assert_eq!(local.code, remote.code, "{}", remote.stderr);
+    let (local, remote) = (local.json(), remote.json());
+    assert_eq!(shape(&local), shape(&remote));
+    assert_eq!(remote["syncs"][0]["trigger"], "connect");
+    assert_eq!(local["syncs"][0]["counts"], remote["syncs"][0]["counts"]);
+
+    // The same account twice, and one that sees nothing of what is known.
+    let (local, remote) = both(&flags, &token);
+    assert_eq!((local.code, local.stderr), (remote.code, remote.stderr));
+    let of_bob = format!("{}\n", sim.get().tokens()[1].value);
+    let blind = [
+        "org",
+        "reconnect",
+        "acme",
+        "--login",
+        "bob",
+        "--token-stdin",
+    ];
+    let (local, remote) = both(&blind, &of_bob);
+    assert_eq!((local.code, local.stderr), (remote.code, remote.stderr));
+    assert_eq!(remote.code, Some(7));
+    let agreed: Vec<&str> = blind.iter().copied().chain(["--accept-unseen"]).collect();
+    let (local, remote) = both(&agreed, &of_bob);
+    assert_eq!(local.code, remote.code, "{}", remote.stderr);
+    let (local, remote) = (local.json(), remote.json());
+    assert_eq!(remote["organization"]["account"]["login"], "bob");
+    assert_eq!(shape(&local), shape(&remote));
+    let no_sync = [
+        "org",
+        "reconnect",
+        "acme",
+        "--login",
+        "alice",
+        "--token-stdin",
+        "--no-sync",
+    ];
+    let (local, remote) = both(&no_sync, &token);
+    assert_eq!(
+        (local.code, remote.code),
+        (Some(0), Some(0)),
+        "{}",
+        remote.stderr
+    );
+    assert_eq!(shape(&local.json()), shape(&remote.json()));
+}
+
+#[test]
+fn a_person_signs_in_by_a_code_that_the_server_gets() {
+    let sim = Sim::company();
+    let place = registered(&sim);
+    let clients = format!("{} {CLIENT}", sim.url());
+    let served = Served::with(&place, &[("FORGEHOLD_OAUTH__CLIENTS", &clients)]);
+    let start = |args: &[&str]| {
+        let mut command = served.command(&place, args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Waiting::of(command.spawn().expect("it starts"))
+    };
+    let add = [
+        "org",
+        "add",
+        "gitlab",
+        "--host",
+        sim.url(),
+        "--name",
+        "acme",
+        "-o",
+        "json",
+    ];
+    // Who thinks better of it leaves nothing behind.
+    let mut waiting = start(&add);
+    waiting.code();
+    waiting.interrupt();
+    assert_eq!(waiting.end().code, Some(130));
+    let attempts = served
+        .run(&place, &["org", "attempts", "-o", "json"])
+        .json();
+    assert_eq!(attempts["items"][0]["state"], "failed", "{attempts}");
+    assert_eq!(attempts["items"][1], Value::Null, "{attempts}");
+
+    let mut waiting = start(&add);
+    let code = waiting.code();
+    let oauth = sim.get().oauth();
+    oauth.approve_device(&code, "alice").expect("it waits");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let connected = ran.json();
+    assert_eq!(connected["organization"]["authentication"]["method"], "sso");
+    assert_eq!(connected["syncs"][0]["state"], "complete", "{connected}");
+
+    let mut waiting = start(&["org", "reconnect", "acme", "-o", "json"]);
+    let code = waiting.code();
+    oauth.deny_device(&code).expect("it waits");
+    let denied = waiting.end();
+    assert_eq!(denied.code, Some(5), "{}", denied.stderr);
+
+    for (flags, expected) in [
+        (
+            vec!["--no-browser"],
+            "--no-browser does not go with --server",
+        ),
+        (vec!["--check"], "--check of a sign-in does not go"),
+    ] {
+        let args: Vec<&str> = add.iter().copied().chain(flags).collect();
+        let ran = served.run(&place, &args);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+    }
 }
 
 #[test]

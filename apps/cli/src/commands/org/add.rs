@@ -99,8 +99,23 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether it stops after the checks.
+    pub(crate) const fn checks(&self) -> bool {
+        self.check
+    }
+
+    /// Whether the first sync is left to others.
+    pub(crate) const fn skips_sync(&self) -> bool {
+        self.no_sync
+    }
+
+    /// How a person signs in, if they do.
+    pub(crate) fn way(&self) -> Way {
+        self.sso.way()
+    }
+
     /// Whether nothing of the form was given.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let texts = [&self.host, &self.name, &self.login, &self.device];
         texts.iter().all(|text| text.is_none())
             && self.token.is_empty()
@@ -129,7 +144,7 @@ impl Args {
         }
     }
 
-    fn draft(self) -> Result<OrganizationDraft> {
+    pub(crate) fn draft(self) -> Result<OrganizationDraft> {
         let (plain_http, method) = (self.plain_http(), self.method());
         Ok(OrganizationDraft {
             method,
@@ -177,7 +192,7 @@ pub(crate) async fn run(service: Service, app: &App) -> Result {
         (false, false) => Wanted::ConnectAndSync,
     };
     let session = app.open().await?;
-    let way = args.sso.way();
+    let way = args.way();
     let (draft, review) = if args.is_empty() && prompt::is_possible() {
         let draft = form::fill_in(&session, args.plain_http()).await?;
         (draft, Review::Asked)
@@ -290,7 +305,7 @@ async fn check_by_sso(session: &Session, draft: &OrganizationDraft, way: Way) ->
 }
 
 /// The error, with the flag that helps where one does.
-fn explained(error: UseCaseError, draft: &OrganizationDraft) -> Failure {
+pub(crate) fn explained(error: UseCaseError, draft: &OrganizationDraft) -> Failure {
     let plain_http_refused = matches!(&error, UseCaseError::Invalid { errors }
         if errors.iter().any(|error| error.field == Field::Host))
         && HostUrl::parse(&draft.host, PlainHttp::Allowed).is_ok();

@@ -1,6 +1,6 @@
 //! `forgehold org`.
 
-mod add;
+pub(crate) mod add;
 pub(crate) mod approve;
 mod attempts;
 pub(crate) mod edit;
@@ -9,13 +9,13 @@ mod form;
 pub(crate) mod held;
 mod list;
 mod pause;
-mod reconnect;
+pub(crate) mod reconnect;
 pub(crate) mod reject;
 pub(crate) mod remove;
 mod resume;
 pub(crate) mod rotate_token;
 mod show;
-mod sso;
+pub(crate) mod sso;
 mod sync;
 
 use clap::Subcommand;

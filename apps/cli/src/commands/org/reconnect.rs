@@ -10,7 +10,7 @@ use org_core::use_cases::sign_in::{self, Received, SignInError};
 use org_core::use_cases::{UseCaseError, overview};
 
 use super::flags::TokenArgs;
-use super::sso::{self, SsoArgs, TOKEN_FLAGS, Wanted, Way};
+use super::sso::{self, SsoArgs, TOKEN_FLAGS, Wanted as SignInFor, Way};
 use super::{Target, by_now, form, note_due};
 use crate::app::{App, Session, exit_of};
 use crate::error::{CliError, Failure, Result};
@@ -47,7 +47,66 @@ pub(crate) struct Args {
     sign_in: SsoArgs,
 }
 
+/// What helps where the account sees nothing of what is known.
+pub(crate) const UNSEEN_HINT: &str =
+    "use an account that sees them, or repeat with --accept-unseen";
+
+/// With what an organization is to be reconnected.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    SignIn {
+        access: Access,
+        blind: BlindReconnect,
+    },
+    Token(ReconnectDraft),
+}
+
+/// What the flags say, and where they say nothing, what a person answers; without one it goes on as it was.
+pub(crate) fn wanted(args: Args, present: Method, access: Access, login: &str) -> Result<Wanted> {
+    let blind = if args.accept_unseen {
+        BlindReconnect::Confirmed
+    } else {
+        BlindReconnect::Refused
+    };
+    let (method, asks) = match args.method() {
+        Some(method) => (method, false),
+        None if prompt::is_possible() => (form::method(present)?, true),
+        None => (present, false),
+    };
+    Ok(match method {
+        Method::Sso => Wanted::SignIn {
+            access: match args.sign_in.asked_for() {
+                Some(access) => access,
+                None if asks => form::access(access)?,
+                None => access,
+            },
+            blind,
+        },
+        Method::AccessToken if asks => Wanted::Token(ask(login, blind)?),
+        Method::AccessToken => Wanted::Token(ReconnectDraft {
+            login: args.login,
+            token: args.token.read()?,
+            blind,
+        }),
+    })
+}
+
 impl Args {
+    /// The organization that a person names.
+    pub(crate) fn organization(&self) -> &str {
+        &self.target.organization
+    }
+
+    /// Whether the sync is left to others.
+    pub(crate) const fn skips_sync(&self) -> bool {
+        self.no_sync
+    }
+
+    /// How a person signs in, if they do.
+    pub(crate) fn way(&self) -> Way {
+        self.sign_in.way()
+    }
+
     /// What the flags say; nothing where they leave it open.
     const fn method(&self) -> Option<Method> {
         if self.sso || !self.sign_in.is_empty() {
@@ -63,43 +122,18 @@ impl Args {
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let organization = args.target.find(&session).await?;
-    let blind = if args.accept_unseen {
-        BlindReconnect::Confirmed
-    } else {
-        BlindReconnect::Refused
-    };
     let present = if organization.auth.is_sso() {
         Method::Sso
     } else {
         Method::AccessToken
     };
-    let (method, asks) = match args.method() {
-        Some(method) => (method, false),
-        None if prompt::is_possible() => (form::method(present)?, true),
-        None => (present, false),
-    };
-    let no_sync = args.no_sync;
-    let organization = match method {
-        Method::Sso => {
-            let access = match args.sign_in.asked_for() {
-                Some(access) => access,
-                None if asks => form::access(access_of(&organization))?,
-                None => access_of(&organization),
-            };
-            by_sso(&session, organization, (access, blind), args.sign_in.way()).await?
+    let (no_sync, way) = (args.no_sync, args.way());
+    let (access, login) = (access_of(&organization), &organization.account.login);
+    let organization = match wanted(args, present, access, login.as_str())? {
+        Wanted::SignIn { access, blind } => {
+            by_sso(&session, organization, (access, blind), way).await?
         }
-        Method::AccessToken => {
-            let draft = if asks {
-                ask(&organization, blind)?
-            } else {
-                ReconnectDraft {
-                    login: args.login,
-                    token: args.token.read()?,
-                    blind,
-                }
-            };
-            by_token(&session, organization, draft).await?
-        }
+        Wanted::Token(draft) => by_token(&session, organization, draft).await?,
     };
     if no_sync {
         let overview = overview::of(session.ports(), organization).await?;
@@ -129,11 +163,11 @@ fn access_of(organization: &Organization) -> Access {
     }
 }
 
-fn ask(organization: &Organization, blind: BlindReconnect) -> Result<ReconnectDraft> {
+fn ask(login: &str, blind: BlindReconnect) -> Result<ReconnectDraft> {
     let login = prompt::text(
         "Login",
         "the login that the new access token belongs to",
-        organization.account.login.as_str(),
+        login,
         |text| {
             text.parse::<Login>()
                 .map(drop)
@@ -183,7 +217,7 @@ async fn by_sso(
     (access, mut blind): (Access, BlindReconnect),
     way: Way,
 ) -> Result<Organization> {
-    let wanted = Wanted::Reconnect(&organization, access);
+    let wanted = SignInFor::Reconnect(&organization, access);
     let received = sso::sign_in(session, wanted, way).await?;
     loop {
         let answer = accept(session, &received, blind).await;
@@ -219,13 +253,18 @@ async fn accept(
 fn agrees(error: &UseCaseError) -> Result<Answer> {
     match error {
         UseCaseError::SeesNothingKnown { .. } if prompt::is_possible() => {
-            let question = format!("{error}. Reconnect all the same?");
-            match prompt::yes(&question, "", Answer::No)? {
-                Answer::Yes => Ok(Answer::Yes),
-                Answer::No => Err(Failure::Canceled),
-            }
+            asks_about_unseen(&error.to_string())
         }
         _ => Ok(Answer::No),
+    }
+}
+
+/// Asks a person who is there; one who says no cancels everything.
+pub(crate) fn asks_about_unseen(what: &str) -> Result<Answer> {
+    let question = format!("{what}. Reconnect all the same?");
+    match prompt::yes(&question, "", Answer::No)? {
+        Answer::Yes => Ok(Answer::Yes),
+        Answer::No => Err(Failure::Canceled),
     }
 }
 
@@ -233,9 +272,7 @@ fn told(error: UseCaseError) -> Failure {
     let is_unseen = matches!(error, UseCaseError::SeesNothingKnown { .. });
     let error = CliError::from(error);
     if is_unseen {
-        error
-            .hinted("use an account that sees them, or repeat with --accept-unseen")
-            .into()
+        error.hinted(UNSEEN_HINT).into()
     } else {
         error.into()
     }

@@ -65,7 +65,7 @@ impl SsoArgs {
 
 /// How a person gets to the host's sign-in page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// The browser is opened.
     Browser,
     /// The person opens the address.

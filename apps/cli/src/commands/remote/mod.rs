@@ -1,18 +1,24 @@
 //! The commands as a server does them: the same arguments, the same output.
 
+mod connecting;
 mod history;
 mod licenses;
 mod organizations;
 mod repositories;
 mod secrets;
 
+use org_core::draft::ScheduleDraft;
+use runtime::remote::Verb;
+use serde_json::{Value, json};
+
 use super::paging::{self, Paging};
-use super::{Command, group, here, vault};
+use super::{Command, group, here, schedule, vault};
 use crate::app::App;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::output::vault::Vault;
+use crate::output::organization::Organization;
+use crate::output::vault::{Checked, Vault};
 use crate::remote::{Page, Remote};
 
 /// How many rows are read at a time; the server gives no more.
@@ -44,13 +50,39 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
                 Exit::ProblemFound
             })
         }
+        Command::Vault(vault::Command::Check(_)) => {
+            let path = ["vaults", "check"];
+            let checked: Checked = remote.send(Verb::Post, &path, &[], None).await?;
+            vault::check::show(&checked, app)
+        }
+        Command::Schedule(schedule::Command::Preview(args)) => {
+            let organization = match args.organization() {
+                Some(name) => Some(remote.get(&["organizations", name], &[]).await?),
+                None => None,
+            };
+            let known = organization
+                .map(|organization: Organization| organization.scheduled())
+                .transpose()?;
+            schedule::preview::show(args, known, app)
+        }
         // What looks at no installation is the same everywhere; the rest says that it does not go.
-        other @ (Command::Schedule(_)
-        | Command::Run(_)
+        other @ (Command::Run(_)
         | Command::Vault(_)
         | Command::Completions(_)
         | Command::Man(_)) => here(other, app).await,
     }
+}
+
+/// A schedule as programs send it.
+fn schedule(draft: &ScheduleDraft) -> Value {
+    json!({
+        "every": draft.every,
+        "at": draft.at,
+        "cron": draft.cron,
+        "manual": draft.manual,
+        "zone": draft.zone,
+        "weekdays": draft.weekdays,
+    })
 }
 
 fn optional(name: &'static str, value: Option<String>) -> Option<(&'static str, String)> {

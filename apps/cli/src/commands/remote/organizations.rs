@@ -7,10 +7,10 @@ use runtime::remote::Verb;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PAGE, whole};
+use super::{PAGE, connecting, whole};
 use crate::app::{self, App};
+use crate::commands::org;
 use crate::commands::org::held::{Ask, Decision};
-use crate::commands::{Command, here, org};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::Format;
@@ -36,16 +36,7 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
         }
         org::Command::Edit(args) => {
             let (target, patch) = org::edit::patch(args)?;
-            let schedule = patch.schedule.map(|schedule| {
-                json!({
-                    "every": schedule.every,
-                    "at": schedule.at,
-                    "cron": schedule.cron,
-                    "manual": schedule.manual,
-                    "zone": schedule.zone,
-                    "weekdays": schedule.weekdays,
-                })
-            });
+            let schedule = patch.schedule.as_ref().map(super::schedule);
             let form = json!({
                 "name": patch.name,
                 "groups": patch.groups,
@@ -117,9 +108,8 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
             whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
         }
         org::Command::RotateToken(args) => rotate_token(args, app, remote).await,
-        command @ (org::Command::Add(_) | org::Command::Reconnect(_)) => {
-            here(Command::Org(command), app).await
-        }
+        org::Command::Add(service) => connecting::add(service, app, remote).await,
+        org::Command::Reconnect(args) => connecting::reconnect(args, app, remote).await,
     }
 }
 
@@ -194,7 +184,7 @@ async fn ended(mut job: Job, remote: &Remote) -> Result<Vec<SyncRun>> {
 }
 
 /// How a command ends after these runs; none at all means that the server was stopped while it waited.
-fn exit_of(runs: &[SyncRun]) -> Exit {
+pub(super) fn exit_of(runs: &[SyncRun]) -> Exit {
     runs.last().map_or(Exit::Canceled, SyncRun::exit)
 }
 

@@ -1,6 +1,6 @@
 //! `forgehold schedule`.
 
-mod preview;
+pub(crate) mod preview;
 
 use clap::Subcommand;
 

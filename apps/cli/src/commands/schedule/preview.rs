@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use org_core::draft::ScheduleDraft;
+use org_core::ids::OrganizationId;
+use org_core::schedule::Schedule;
 
 use crate::app::{self, App};
 use crate::commands::org::ScheduleArgs;
@@ -30,24 +32,31 @@ pub(crate) struct Args {
     organization: Option<String>,
 }
 
+impl Args {
+    /// The organization whose runs are asked for.
+    pub(crate) fn organization(&self) -> Option<&str> {
+        self.organization.as_deref()
+    }
+}
+
 pub(crate) async fn run(args: Args, app: &App) -> Result {
-    let draft = ScheduleDraft::from(args.schedule);
-    let given = if draft.is_empty() && args.organization.is_some() {
-        None
-    } else {
-        Some(draft.parse()?)
-    };
-    let (schedule, id) = match &args.organization {
-        None => (given, None),
+    let known = match &args.organization {
+        None => None,
         Some(name) => {
             let organization = app.open().await?.organization(name).await?;
-            let schedule = given.unwrap_or(organization.settings.schedule);
-            (Some(schedule), Some(organization.id))
+            Some((organization.id, organization.settings.schedule))
         }
     };
-    let schedule = match schedule {
-        Some(schedule) => schedule,
-        None => ScheduleDraft::default().parse()?,
+    show(args, known, app)
+}
+
+/// Shows the next runs: of what the flags say, else of what the organization has, else of what one has that says nothing.
+pub(crate) fn show(args: Args, known: Option<(OrganizationId, Schedule)>, app: &App) -> Result {
+    let draft = ScheduleDraft::from(args.schedule);
+    let (schedule, id) = match known {
+        Some((id, schedule)) if draft.is_empty() => (schedule, Some(id)),
+        Some((id, _)) => (draft.parse()?, Some(id)),
+        None => (draft.parse()?, None),
     };
     let from = args.from.unwrap_or_else(app::now);
     let preview = Preview::new(&schedule, id, from, usize::from(args.count));

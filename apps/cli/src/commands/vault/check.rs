@@ -10,8 +10,12 @@ pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, app: &App) -> Result {
     let session = app.open().await?;
-    let checked = Checked::from(session.runtime().check_vault().await?);
-    app.output.one(&checked)?;
+    show(&Checked::from(session.runtime().check_vault().await?), app)
+}
+
+/// Shows what a check found.
+pub(crate) fn show(checked: &Checked, app: &App) -> Result {
+    app.output.one(checked)?;
     Ok(if checked.is_sound() {
         Exit::Ok
     } else {

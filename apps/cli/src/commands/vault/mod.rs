@@ -1,6 +1,6 @@
 //! `forgehold vault`.
 
-mod check;
+pub(crate) mod check;
 mod list;
 mod recover;
 mod recovery_key;
