@@ -8,7 +8,7 @@ use org_core::license::policy::LicensePolicy;
 use org_core::license::pool::{PoolSnapshot, SeatKey, SeatPlan, SeatRequest, Seats};
 use org_core::license::{LicenseRecord, LicenseState};
 use org_core::ports::{LicenseStore, Page, PoolSummary, SeatHolder, Stale, StoreError};
-use sqlx::QueryBuilder;
+use sqlx::{Executor, QueryBuilder};
 
 use crate::cells::{Cells, micros, signed};
 use crate::dialect::{Db, DbRow, Tx};
@@ -268,20 +268,22 @@ impl LicenseStore for Store {
     }
 
     async fn policy(&self) -> Result<LicensePolicy, StoreError> {
-        let row = sqlx::query("SELECT id, policy FROM installation")
-            .fetch_one(self.reader())
-            .await
-            .during("reading the license policy")?;
-        let cells = Cells::new(&row, "installation", &["id"]);
-        match cells.get::<Option<&str>>("policy")? {
-            None => Ok(LicensePolicy::default()),
-            Some(_) => cells.parse("policy"),
-        }
+        policy_in(self.reader()).await
     }
 
-    async fn set_policy(&self, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError> {
+    async fn set_policy(
+        &self,
+        before: &LicensePolicy,
+        policy: &LicensePolicy,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
         const STEP: &str = "setting the license policy";
         let mut tx = self.begin_write().await?;
+        if policy_in(&mut *tx).await? != *before {
+            return Err(StoreError::Stale {
+                what: Stale::Policy,
+            });
+        }
         sqlx::query("UPDATE installation SET policy = $1")
             .bind(policy.to_string())
             .execute(&mut *tx)
@@ -289,5 +291,19 @@ impl LicenseStore for Store {
             .during(STEP)?;
         events::append(&mut tx, events.iter().cloned()).await?;
         tx.commit().await.during(STEP)
+    }
+}
+
+async fn policy_in(
+    executor: impl Executor<'_, Database = Db>,
+) -> Result<LicensePolicy, StoreError> {
+    let row = sqlx::query("SELECT id, policy FROM installation")
+        .fetch_one(executor)
+        .await
+        .during("reading the license policy")?;
+    let cells = Cells::new(&row, "installation", &["id"]);
+    match cells.get::<Option<&str>>("policy")? {
+        None => Ok(LicensePolicy::default()),
+        Some(_) => cells.parse("policy"),
     }
 }

@@ -1,16 +1,18 @@
 //! People and API tokens.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use org_core::accounts::User as CoreUser;
 use org_core::ids::ApiTokenId;
-use org_core::use_cases::accounts::{self, TokenDraft, UserDraft};
+use org_core::use_cases::accounts::{self, Account, TokenDraft, UserDraft};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::Page;
 use super::body::account::{ApiToken, Me, NewApiToken, User};
 use super::body::request::{ApiTokenForm, UserChangeForm, UserForm};
+use super::etag::{expected, unless_changed, with_tag};
 use super::extract::{Json, Path};
 use super::idempotency::NotKept;
 use super::problem::Problem;
@@ -62,67 +64,86 @@ async fn add_user(
 
 /// Show a person
 #[utoipa::path(get, path = "/users/{user}", tag = "accounts", params(("user" = String, Path, description = "their name or id")),
-    responses((status = 200, body = User)))]
+    responses((status = 200, body = User, headers(("ETag" = String)))))]
 async fn user(
     _: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
-) -> Result<axum::Json<User>, Problem> {
-    Ok(axum::Json(User::from(
-        &accounts::user(state.accounts(), &name).await?,
-    )))
+) -> Result<Response, Problem> {
+    let user = accounts::user(state.accounts(), &name).await?;
+    Ok(with_tag(&user, User::from(&user)))
+}
+
+/// The account of that name, as it is seen now if the request asks for that.
+async fn named(state: &AppState, name: &str, headers: &HeaderMap) -> Result<Account, Problem> {
+    let user = accounts::user(state.accounts(), name).await?;
+    Ok(if expected(headers, &user)? {
+        Account::as_seen(user)
+    } else {
+        user.id.into()
+    })
 }
 
 /// Give a person another role or password, or close or open their account
+///
+/// With the header `If-Match` only if the account is still as it was seen.
 #[utoipa::path(patch, path = "/users/{user}", tag = "accounts", request_body = UserChangeForm,
-    params(("user" = String, Path, description = "their name or id")), responses((status = 200, body = User)))]
+    params(("user" = String, Path, description = "their name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = User, headers(("ETag" = String)))))]
 async fn change_user(
     caller: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     Json(form): Json<UserChangeForm>,
-) -> Result<axum::Json<User>, Problem> {
+) -> Result<Response, Problem> {
     let (ports, actor) = (state.accounts(), caller.actor());
-    let id = accounts::user(ports, &name).await?.id;
-    let user = match form {
+    let account = named(&state, &name, &headers).await?;
+    let changed = match form {
         UserChangeForm {
             role: Some(role),
             disabled: None,
             password: None,
-        } => accounts::change_role(ports, id, &role, &actor).await?,
+        } => accounts::change_role(ports, account, &role, &actor).await,
         UserChangeForm {
             role: None,
             disabled: Some(true),
             password: None,
-        } => accounts::close(ports, id, &actor).await?,
+        } => accounts::close(ports, account, &actor).await,
         UserChangeForm {
             role: None,
             disabled: Some(false),
             password: None,
-        } => accounts::reopen(ports, id, &actor).await?,
+        } => accounts::reopen(ports, account, &actor).await,
         UserChangeForm {
             role: None,
             disabled: None,
             password: Some(password),
-        } => accounts::reset_password(ports, id, &password.0, &actor).await?,
+        } => accounts::reset_password(ports, account, &password.0, &actor).await,
         _ => {
             let message = "give exactly one of role, disabled and password";
             return Err(Problem::invalid("role", message));
         }
     };
-    Ok(axum::Json(User::from(&user)))
+    let user = unless_changed::<CoreUser, _>(changed)?;
+    Ok(with_tag(&user, User::from(&user)))
 }
 
 /// Remove a person with their sessions and API tokens; the history stays
-#[utoipa::path(delete, path = "/users/{user}", tag = "accounts", params(("user" = String, Path, description = "their name or id")),
+///
+/// With the header `If-Match` only if the account is still as it was seen.
+#[utoipa::path(delete, path = "/users/{user}", tag = "accounts",
+    params(("user" = String, Path, description = "their name or id"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
     responses((status = 200, body = User)))]
 async fn remove_user(
     caller: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<axum::Json<User>, Problem> {
-    let id = accounts::user(state.accounts(), &name).await?.id;
-    let user = accounts::remove_user(state.accounts(), id, &caller.actor()).await?;
+    let account = named(&state, &name, &headers).await?;
+    let removed = accounts::remove_user(state.accounts(), account, &caller.actor()).await;
+    let user = unless_changed::<CoreUser, _>(removed)?;
     Ok(axum::Json(User::from(&user)))
 }
 

@@ -1,12 +1,23 @@
-//! `ETag` and `If-Match`: whoever changes an organization may say which version of it they looked at, and nothing is lost that they did not see.
+//! `ETag` and `If-Match`: whoever changes something may say which version of it they looked at, and nothing is lost that they did not see.
+//!
+//! Organizations and secrets have a version of their own; of people, seats and the policy the tag is a digest of what can be changed.
 
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use org_core::accounts::User;
+use org_core::license::policy::LicensePolicy;
+use org_core::license::pool::Seats;
 use org_core::organization::Organization;
-use org_core::ports::Ports;
-use org_core::use_cases::overview;
+use org_core::ports::{Ports, StoreError, VaultError};
+use org_core::secret::SecretFacts;
+use org_core::use_cases::accounts::AccountError;
 use org_core::use_cases::precondition::{Expecting, expecting};
+use org_core::use_cases::{UseCaseError, overview};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::body::organization::Organization as Body;
 use super::problem::Problem;
@@ -24,6 +35,105 @@ pub(crate) async fn tagged(
 
 fn of_version(version: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).expect("digits fit into a header")
+}
+
+/// Something that can be changed, and what its `ETag` is.
+pub(crate) trait Tagged {
+    /// What it is called in "... is not of the version that `If-Match` names".
+    const WHAT: &'static str;
+
+    /// What the tag is made of.
+    fn seen(&self) -> String;
+
+    /// Its `ETag`.
+    fn tag(&self) -> HeaderValue {
+        let digest = Sha256::digest(self.seen().as_bytes());
+        let text = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..12]));
+        HeaderValue::from_str(&text).expect("base64 fits into a header")
+    }
+}
+
+impl Tagged for User {
+    const WHAT: &'static str = "the account";
+
+    fn seen(&self) -> String {
+        let closed = self.disabled_since.map(|at| at.timestamp_micros());
+        format!("{} {} {:?} {closed:?}", self.id, self.name, self.role)
+    }
+}
+
+impl Tagged for LicensePolicy {
+    const WHAT: &'static str = "the license policy";
+
+    fn seen(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Tagged for Seats {
+    const WHAT: &'static str = "the number of seats";
+
+    fn seen(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Tagged for SecretFacts {
+    const WHAT: &'static str = "the secret";
+
+    fn seen(&self) -> String {
+        format!("{} {}", self.reference, self.version)
+    }
+}
+
+/// An answer with its `ETag`.
+pub(crate) fn with_tag<T: Serialize>(tagged: &impl Tagged, body: T) -> Response {
+    ([(ETAG, tagged.tag())], axum::Json(body)).into_response()
+}
+
+/// Whether the request asks for a certain version, which this one is; another one is refused.
+pub(crate) fn expected<T: Tagged>(headers: &HeaderMap, found: &T) -> Result<bool, Problem> {
+    let Some(named) = versions(headers, IF_MATCH) else {
+        return Ok(false);
+    };
+    let tag = found.tag();
+    if named.iter().any(|named| named.as_bytes() == tag.as_bytes()) {
+        return Ok(true);
+    }
+    Err(changed(T::WHAT))
+}
+
+/// What became of a change that was only to be made on what was seen.
+pub(crate) fn unless_changed<T: Tagged, R>(
+    result: Result<R, impl Into<Problem> + Outdated>,
+) -> Result<R, Problem> {
+    result.map_err(|error| {
+        if error.is_outdated() {
+            changed(T::WHAT)
+        } else {
+            error.into()
+        }
+    })
+}
+
+/// An error that may say that somebody else was faster.
+pub(crate) trait Outdated {
+    fn is_outdated(&self) -> bool;
+}
+
+impl Outdated for UseCaseError {
+    fn is_outdated(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Stale { .. }) | Self::Vault(VaultError::VersionConflict { .. })
+        )
+    }
+}
+
+impl Outdated for AccountError {
+    fn is_outdated(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Stale { .. }))
+    }
 }
 
 /// The versions that a header names; `None` where it names every one, or is not there.
@@ -63,7 +173,7 @@ pub(crate) fn guarded(
     };
     let tag = of_version(organization.version);
     if !named.iter().any(|named| named.as_bytes() == tag.as_bytes()) {
-        return Err(changed());
+        return Err(changed(ORGANIZATION));
     }
     let (ports, expecting) = expecting(ports, organization);
     Ok((ports, Some(expecting)))
@@ -71,17 +181,19 @@ pub(crate) fn guarded(
 
 /// What became of a change that [`guarded`] let through or not.
 pub(crate) fn checked<T>(
-    result: Result<T, org_core::use_cases::UseCaseError>,
+    result: Result<T, UseCaseError>,
     expecting: Option<&Expecting>,
 ) -> Result<T, Problem> {
     if expecting.is_some_and(Expecting::failed) {
-        return Err(changed());
+        return Err(changed(ORGANIZATION));
     }
     result.map_err(Problem::from)
 }
 
-fn changed() -> Problem {
-    let message = "the organization is not of the version that `If-Match` names";
+const ORGANIZATION: &str = "the organization";
+
+fn changed(what: &str) -> Problem {
+    let message = format!("{what} is not of the version that `If-Match` names");
     Problem::new(StatusCode::PRECONDITION_FAILED, "version_changed", message)
         .hinted("read it again, and decide again")
 }

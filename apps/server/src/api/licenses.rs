@@ -1,6 +1,8 @@
 //! The license pool: seats, who holds them, who waits, and the policy.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use org_core::license::LicenseState;
 use org_core::license::policy::LicensePolicy;
 use org_core::license::pool::Seats as CoreSeats;
@@ -15,6 +17,7 @@ use super::body::Page;
 use super::body::license::{Holder, Policy, Pool, Seats};
 use super::body::repository::Verdict;
 use super::body::request::{PolicyForm, SeatsForm};
+use super::etag::{expected, unless_changed, with_tag};
 use super::extract::{Json, Query, cursor_refused, limit};
 use super::inventory::id_of;
 use super::problem::Problem;
@@ -39,22 +42,34 @@ async fn pool(_: Reader, State(state): State<AppState>) -> Result<axum::Json<Poo
 }
 
 /// Show the number of seats
-#[utoipa::path(get, path = "/licenses/seats", tag = "licenses", responses((status = 200, body = Seats)))]
-async fn seats(_: Reader, State(state): State<AppState>) -> Result<axum::Json<Seats>, Problem> {
+#[utoipa::path(get, path = "/licenses/seats", tag = "licenses", responses((status = 200, body = Seats, headers(("ETag" = String)))))]
+async fn seats(_: Reader, State(state): State<AppState>) -> Result<Response, Problem> {
     let status = licenses::status(state.ports()).await?;
-    Ok(axum::Json(Seats::as_is(status.seats)))
+    let configured = state.ports().licenses.configured_seats().await?;
+    Ok(with_tag(&configured, Seats::as_is(status.seats)))
 }
 
 /// Set the number of seats; those who wait get what becomes free
-#[utoipa::path(put, path = "/licenses/seats", tag = "licenses", request_body = SeatsForm, responses((status = 200, body = Seats)))]
+///
+/// With the header `If-Match` only if it is still the number that was seen.
+#[utoipa::path(put, path = "/licenses/seats", tag = "licenses", request_body = SeatsForm,
+    params(("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")), responses((status = 200, body = Seats, headers(("ETag" = String)))))]
 async fn set_seats(
     caller: Manager,
     State(state): State<AppState>,
+    headers: HeaderMap,
     Json(form): Json<SeatsForm>,
-) -> Result<axum::Json<Seats>, Problem> {
+) -> Result<Response, Problem> {
     let seats = form.seats.map_or(CoreSeats::Unlimited, CoreSeats::Limited);
-    let plan = licenses::configure_seats(state.ports(), seats, &caller.actor()).await?;
-    Ok(axum::Json(Seats::changed(seats, &plan)))
+    let (ports, actor) = (state.ports(), caller.actor());
+    let before = ports.licenses.configured_seats().await?;
+    let plan = if expected(&headers, &before)? {
+        let set = licenses::configure_seats_seen(ports, Some(before), seats, &actor).await;
+        unless_changed::<CoreSeats, _>(set)?
+    } else {
+        licenses::configure_seats(ports, seats, &actor).await?
+    };
+    Ok(with_tag(&seats, Seats::changed(seats, &plan)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -93,10 +108,10 @@ async fn holders(
 }
 
 /// Show the rules
-#[utoipa::path(get, path = "/licenses/policy", tag = "licenses", responses((status = 200, body = Policy)))]
-async fn policy(_: Reader, State(state): State<AppState>) -> Result<axum::Json<Policy>, Problem> {
-    let status = licenses::status(state.ports()).await?;
-    Ok(axum::Json(Policy::from(&status.policy)))
+#[utoipa::path(get, path = "/licenses/policy", tag = "licenses", responses((status = 200, body = Policy, headers(("ETag" = String)))))]
+async fn policy(_: Reader, State(state): State<AppState>) -> Result<Response, Problem> {
+    let policy = state.ports().licenses.policy().await?;
+    Ok(with_tag(&policy, Policy::from(&policy)))
 }
 
 fn parse(form: &PolicyForm) -> Result<LicensePolicy, Problem> {
@@ -113,15 +128,26 @@ fn parse(form: &PolicyForm) -> Result<LicensePolicy, Problem> {
 }
 
 /// Set the rules; they decide on what is found from now on, and who has a license keeps it
-#[utoipa::path(put, path = "/licenses/policy", tag = "licenses", request_body = PolicyForm, responses((status = 200, body = Policy)))]
+///
+/// With the header `If-Match` only if they are still those that were seen.
+#[utoipa::path(put, path = "/licenses/policy", tag = "licenses", request_body = PolicyForm,
+    params(("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")), responses((status = 200, body = Policy, headers(("ETag" = String)))))]
 async fn set_policy(
     caller: Manager,
     State(state): State<AppState>,
+    headers: HeaderMap,
     Json(form): Json<PolicyForm>,
-) -> Result<axum::Json<Policy>, Problem> {
+) -> Result<Response, Problem> {
     let policy = parse(&form)?;
-    licenses::set_policy(state.ports(), &policy, &caller.actor()).await?;
-    Ok(axum::Json(Policy::from(&policy)))
+    let (ports, actor) = (state.ports(), caller.actor());
+    let before = ports.licenses.policy().await?;
+    if expected(&headers, &before)? {
+        let set = licenses::replace_policy(ports, &before, &policy, &actor).await;
+        unless_changed::<LicensePolicy, _>(set)?;
+    } else {
+        licenses::set_policy(ports, &policy, &actor).await?;
+    }
+    Ok(with_tag(&policy, Policy::from(&policy)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,11 +1,11 @@
 //! The password manager: values go in, and never come out again.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use org_core::host::HostUrl;
-use org_core::secret::ExternalSecret;
+use org_core::secret::{ExternalSecret, SecretFacts};
 use org_core::use_cases::{secrets, vaults};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::body::Page;
 use super::body::request::{MoveForm, RotateForm, SecretForm, TestForm};
 use super::body::secret::{Access, Checked, Relocation, Secret, Tested, Vault};
+use super::etag::{expected, unless_changed, with_tag};
 use super::extract::{Json, Path, Query, limit};
 use super::problem::Problem;
 use crate::auth::{Manager, Reader};
@@ -87,28 +88,39 @@ async fn add(
 
 /// Show a secret, without its value
 #[utoipa::path(get, path = "/secrets/{secret}", tag = "secrets", params(("secret" = String, Path, description = "its name")),
-    responses((status = 200, body = Secret)))]
+    responses((status = 200, body = Secret, headers(("ETag" = String)))))]
 async fn show(
     _: Reader,
     State(state): State<AppState>,
     Path(name): Path<String>,
-) -> Result<axum::Json<Secret>, Problem> {
-    Ok(axum::Json(Secret::from(
-        &secrets::show(state.ports(), &name).await?,
-    )))
+) -> Result<Response, Problem> {
+    let row = secrets::show(state.ports(), &name).await?;
+    Ok(with_tag(&row.facts, Secret::from(&row)))
 }
 
 /// Give a secret another value; whatever uses it uses the new one from then on
+///
+/// With the header `If-Match` only if it is still of the version that was seen.
 #[utoipa::path(post, path = "/secrets/{secret}/rotate", tag = "secrets", request_body = RotateForm,
-    params(("secret" = String, Path, description = "its name")), responses((status = 200, body = Secret)))]
+    params(("secret" = String, Path, description = "its name"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = Secret, headers(("ETag" = String)))))]
 async fn rotate(
     caller: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     Json(form): Json<RotateForm>,
-) -> Result<axum::Json<Secret>, Problem> {
-    let row = secrets::rotate(state.ports(), &name, form.value.0, &caller.actor()).await?;
-    Ok(axum::Json(Secret::from(&row)))
+) -> Result<Response, Problem> {
+    let (ports, actor) = (state.ports(), caller.actor());
+    let row = secrets::show(ports, &name).await?;
+    let is_expected = expected(&headers, &row.facts)?;
+    let rotated = secrets::rotate_seen(ports, row, form.value.0, &actor).await;
+    let row = if is_expected {
+        unless_changed::<SecretFacts, _>(rotated)?
+    } else {
+        rotated?
+    };
+    Ok(with_tag(&row.facts, Secret::from(&row)))
 }
 
 /// Ask the hosts whether they take a secret; nothing is changed
@@ -198,13 +210,19 @@ async fn check_vault(
 }
 
 /// Remove a secret that nothing uses
-#[utoipa::path(delete, path = "/secrets/{secret}", tag = "secrets", params(("secret" = String, Path, description = "its name")),
+///
+/// With the header `If-Match` only if it was of the version that was seen when the request came.
+#[utoipa::path(delete, path = "/secrets/{secret}", tag = "secrets",
+    params(("secret" = String, Path, description = "its name"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
     responses((status = 200, body = Secret)))]
 async fn remove(
     caller: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<axum::Json<Secret>, Problem> {
+    let row = secrets::show(state.ports(), &name).await?;
+    expected(&headers, &row.facts)?;
     let facts = secrets::remove(state.ports(), &name, &caller.actor()).await?;
     Ok(axum::Json(Secret::from(&facts)))
 }

@@ -7,6 +7,7 @@ mod history;
 mod oidc;
 mod openbao;
 mod people;
+mod preconditions;
 mod program;
 mod sign_ins;
 mod support;

@@ -331,7 +331,7 @@ mock! {
         /// See [`LicenseStore::policy`].
         pub fn policy(&self) -> Result<LicensePolicy, StoreError>;
         /// See [`LicenseStore::set_policy`].
-        pub fn set_policy(&self, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError>;
+        pub fn set_policy(&self, before: &LicensePolicy, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError>;
     }
 }
 
@@ -390,8 +390,13 @@ impl LicenseStore for MockLicenseStore {
         Self::policy(self)
     }
 
-    async fn set_policy(&self, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError> {
-        Self::set_policy(self, policy, events)
+    async fn set_policy(
+        &self,
+        before: &LicensePolicy,
+        policy: &LicensePolicy,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        Self::set_policy(self, before, policy, events)
     }
 }
 

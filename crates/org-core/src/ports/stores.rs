@@ -120,6 +120,8 @@ pub enum Stale {
     Inventory,
     /// The license pool.
     Pool,
+    /// The rules of the license policy.
+    Policy,
     /// Who has an account.
     Accounts,
 }
@@ -131,6 +133,7 @@ impl fmt::Display for Stale {
             Self::Roster => "the list of organizations",
             Self::Inventory => "the inventory",
             Self::Pool => "the license pool",
+            Self::Policy => "the license policy",
             Self::Accounts => "the list of accounts",
         })
     }
@@ -526,8 +529,13 @@ pub trait LicenseStore: Send + Sync {
     /// The policy; the default one until a person sets another.
     async fn policy(&self) -> Result<LicensePolicy, StoreError>;
 
-    /// Sets the policy.
-    async fn set_policy(&self, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError>;
+    /// Sets the policy in the place of `before`; [`Stale::Policy`] if it is another one by now.
+    async fn set_policy(
+        &self,
+        before: &LicensePolicy,
+        policy: &LicensePolicy,
+        events: &[Event],
+    ) -> Result<(), StoreError>;
 }
 
 /// Which events a person wants to see.

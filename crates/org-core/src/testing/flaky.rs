@@ -187,7 +187,7 @@ hand_on! {
         fn configured_seats() -> Seats;
         fn configure_seats(seats: Seats, plan: &SeatPlan, now: DateTime<Utc>, events: &[Event]) -> ();
         fn policy() -> LicensePolicy;
-        fn set_policy(policy: &LicensePolicy, events: &[Event]) -> ();
+        fn set_policy(before: &LicensePolicy, policy: &LicensePolicy, events: &[Event]) -> ();
     }
     EventStore {
         fn append(events: &[Event]) -> ();

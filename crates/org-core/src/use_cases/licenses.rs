@@ -201,6 +201,16 @@ pub async fn configure_seats(
     seats: Seats,
     actor: &Actor,
 ) -> Result<SeatPlan, UseCaseError> {
+    configure_seats_seen(ports, None, seats, actor).await
+}
+
+/// The same, only if what was configured is still as a person saw it; [`Stale::Pool`] if not.
+pub async fn configure_seats_seen(
+    ports: &Ports,
+    seen: Option<Seats>,
+    seats: Seats,
+    actor: &Actor,
+) -> Result<SeatPlan, UseCaseError> {
     for _ in 0..STALE_RETRIES {
         let pool = ports.licenses.pool().await?;
         if let Seats::Limited(wanted) = seats
@@ -213,6 +223,9 @@ pub async fn configure_seats(
         }
         let plan = plan_seats(&pool, seats, SeatWishes::default());
         let before = ports.licenses.configured_seats().await?;
+        if seen.is_some_and(|seen| seen != before) {
+            return Err(StoreError::Stale { what: Stale::Pool }.into());
+        }
         let now = ports.clock.now();
         let change = FieldChange::new("seats", &before.to_string(), &seats.to_string());
         let event = Event::new(
@@ -241,11 +254,27 @@ pub async fn set_policy(
     policy: &LicensePolicy,
     actor: &Actor,
 ) -> Result<(), UseCaseError> {
-    let before = ports.licenses.policy().await?;
-    if before == *policy {
+    for _ in 0..STALE_RETRIES {
+        let before = ports.licenses.policy().await?;
+        match replace_policy(ports, &before, policy, actor).await {
+            Err(UseCaseError::Store(StoreError::Stale { .. })) => {}
+            answer => return answer,
+        }
+    }
+    Err(UseCaseError::Contention)
+}
+
+/// The same, only if the policy is still the one that a person saw; [`Stale::Policy`] if not.
+pub async fn replace_policy(
+    ports: &Ports,
+    seen: &LicensePolicy,
+    policy: &LicensePolicy,
+    actor: &Actor,
+) -> Result<(), UseCaseError> {
+    if seen == policy {
         return Ok(());
     }
-    let change = FieldChange::new("policy", &before.to_string(), &policy.to_string());
+    let change = FieldChange::new("policy", &seen.to_string(), &policy.to_string());
     let now = ports.clock.now();
     let event = Event::new(
         now,
@@ -254,7 +283,7 @@ pub async fn set_policy(
         "license_pool.policy_set",
     )
     .with_change(change);
-    Ok(ports.licenses.set_policy(policy, &[event]).await?)
+    Ok(ports.licenses.set_policy(seen, policy, &[event]).await?)
 }
 
 /// What a policy says about one repository.

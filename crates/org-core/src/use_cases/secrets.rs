@@ -155,6 +155,16 @@ pub async fn rotate(
     actor: &Actor,
 ) -> Result<SecretRow, UseCaseError> {
     let row = show(ports, name).await?;
+    rotate_seen(ports, row, new, actor).await
+}
+
+/// The same, only if the secret is still of the version that a person saw; [`VaultError::VersionConflict`] if not.
+pub async fn rotate_seen(
+    ports: &Ports,
+    row: SecretRow,
+    new: SecretString,
+    actor: &Actor,
+) -> Result<SecretRow, UseCaseError> {
     refuse_what_renews_itself(&row)?;
     let new = value(new)?;
     let now = ports.clock.now();

@@ -362,7 +362,10 @@ mod tests {
             include_str!("inventory/mod.rs"),
             &[include_str!("inventory/orders.rs")],
         );
-        check(include_str!("licenses.rs"), &[]);
+        check(
+            include_str!("licenses/mod.rs"),
+            &[include_str!("licenses/policy.rs")],
+        );
         check(
             include_str!("organizations/mod.rs"),
             &[

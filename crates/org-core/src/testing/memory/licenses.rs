@@ -250,8 +250,18 @@ impl LicenseStore for MemoryStore {
         Ok(self.read(|state| state.policy.clone()))
     }
 
-    async fn set_policy(&self, policy: &LicensePolicy, events: &[Event]) -> Result<(), StoreError> {
+    async fn set_policy(
+        &self,
+        before: &LicensePolicy,
+        policy: &LicensePolicy,
+        events: &[Event],
+    ) -> Result<(), StoreError> {
         self.write(|draft| {
+            if draft.state.policy != *before {
+                return Err(StoreError::Stale {
+                    what: Stale::Policy,
+                });
+            }
             draft.state.policy = policy.clone();
             draft.events.extend_from_slice(events);
             Ok(())

@@ -19,7 +19,7 @@ pub use sign_in::{
 };
 pub use tokens::{IssuedToken, TokenDraft, issue_token, revoke_token, tokens};
 pub use users::{
-    UserDraft, add_user, change_own_password, change_role, close, remove_user, reopen,
+    Account, UserDraft, add_user, change_own_password, change_role, close, remove_user, reopen,
     reset_password, user, users,
 };
 

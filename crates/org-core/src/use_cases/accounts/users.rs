@@ -6,7 +6,7 @@ use super::{AccountError, AccountField, Caller, Via, event, parse_password};
 use crate::accounts::{Role, User, UserName};
 use crate::event::{Actor, Event, FieldChange};
 use crate::ids::UserId;
-use crate::ports::{AccountChange, AccountPorts, Accounts, EndedSessions, StoreError};
+use crate::ports::{AccountChange, AccountPorts, Accounts, EndedSessions, Stale, StoreError};
 use crate::use_cases::STALE_RETRIES;
 
 /// A new account, as typed.
@@ -74,6 +74,44 @@ pub async fn add_user(
     Err(AccountError::Contention)
 }
 
+/// Whose account is changed, and as what they were seen, if that matters.
+#[derive(Debug, Clone)]
+pub struct Account {
+    id: UserId,
+    seen: Option<User>,
+}
+
+impl From<UserId> for Account {
+    fn from(id: UserId) -> Self {
+        Self { id, seen: None }
+    }
+}
+
+impl Account {
+    /// Only as long as name, role and state of the account are as here; [`Stale::Accounts`] if not.
+    pub fn as_seen(user: User) -> Self {
+        Self {
+            id: user.id,
+            seen: Some(user),
+        }
+    }
+
+    fn find(&self, accounts: &Accounts) -> Result<User, AccountError> {
+        let found = accounts.users.iter().find(|user| user.id == self.id);
+        let found = found.cloned().ok_or_else(|| AccountError::NotFound {
+            what: format!("user {}", self.id),
+        })?;
+        let what = |user: &User| (user.name.clone(), user.role, user.disabled_since);
+        match &self.seen {
+            Some(seen) if what(seen) != what(&found) => Err(StoreError::Stale {
+                what: Stale::Accounts,
+            }
+            .into()),
+            _ => Ok(found),
+        }
+    }
+}
+
 /// What one change of an account is.
 struct Step {
     sessions: EndedSessions,
@@ -83,12 +121,12 @@ struct Step {
 /// Reads, has `step` change the account, and stores it, until nobody else was faster; the rule about the last administrator holds for each try.
 async fn change(
     ports: &AccountPorts,
-    id: UserId,
+    account: &Account,
     mut step: impl FnMut(&mut User) -> Option<Step>,
 ) -> Result<User, AccountError> {
     for _ in 0..STALE_RETRIES {
         let accounts = ports.accounts.accounts().await?;
-        let mut user = find(&accounts, id)?;
+        let mut user = account.find(&accounts)?;
         let before = user.clone();
         let Some(Step { sessions, event }) = step(&mut user) else {
             return Ok(user);
@@ -107,13 +145,6 @@ async fn change(
         }
     }
     Err(AccountError::Contention)
-}
-
-fn find(accounts: &Accounts, id: UserId) -> Result<User, AccountError> {
-    let found = accounts.users.iter().find(|user| user.id == id);
-    found.cloned().ok_or_else(|| AccountError::NotFound {
-        what: format!("user {id}"),
-    })
 }
 
 /// Refuses what would leave nobody to manage the accounts. Whoever needs an identity provider to sign in does not count: it may be gone.
@@ -135,7 +166,7 @@ pub(super) fn keep_an_administrator(
 /// Gives a person another role; their sessions end, so that nothing goes on with the old one.
 pub async fn change_role(
     ports: &AccountPorts,
-    id: UserId,
+    account: impl Into<Account>,
     role: &str,
     actor: &Actor,
 ) -> Result<User, AccountError> {
@@ -143,7 +174,7 @@ pub async fn change_role(
         .parse()
         .map_err(|error| AccountError::at(AccountField::Role, error))?;
     let now = ports.clock.now();
-    change(ports, id, |user| {
+    change(ports, &account.into(), |user| {
         if user.role == role {
             return None;
         }
@@ -159,9 +190,13 @@ pub async fn change_role(
 }
 
 /// Closes an account: nobody signs in with it, its sessions end, its API tokens stop working until it is open again.
-pub async fn close(ports: &AccountPorts, id: UserId, actor: &Actor) -> Result<User, AccountError> {
+pub async fn close(
+    ports: &AccountPorts,
+    account: impl Into<Account>,
+    actor: &Actor,
+) -> Result<User, AccountError> {
     let now = ports.clock.now();
-    change(ports, id, |user| {
+    change(ports, &account.into(), |user| {
         if !user.is_open() {
             return None;
         }
@@ -175,9 +210,13 @@ pub async fn close(ports: &AccountPorts, id: UserId, actor: &Actor) -> Result<Us
 }
 
 /// Opens a closed account again.
-pub async fn reopen(ports: &AccountPorts, id: UserId, actor: &Actor) -> Result<User, AccountError> {
+pub async fn reopen(
+    ports: &AccountPorts,
+    account: impl Into<Account>,
+    actor: &Actor,
+) -> Result<User, AccountError> {
     let now = ports.clock.now();
-    change(ports, id, |user| {
+    change(ports, &account.into(), |user| {
         if user.is_open() {
             return None;
         }
@@ -193,12 +232,14 @@ pub async fn reopen(ports: &AccountPorts, id: UserId, actor: &Actor) -> Result<U
 /// Gives a person another password, as an administrator; all their sessions end.
 pub async fn reset_password(
     ports: &AccountPorts,
-    id: UserId,
+    account: impl Into<Account>,
     password: &SecretString,
     actor: &Actor,
 ) -> Result<User, AccountError> {
-    let user = find(&ports.accounts.accounts().await?, id)?;
-    put_password(ports, &user, password, EndedSessions::All, actor).await
+    let account = account.into();
+    let user = account.find(&ports.accounts.accounts().await?)?;
+    let owner = (&account, &user.name);
+    put_password(ports, owner, password, EndedSessions::All, actor).await
 }
 
 /// Gives whoever asks another password; all their sessions end but the one that they ask with.
@@ -220,21 +261,23 @@ pub async fn change_own_password(
         Via::Session(session) => EndedSessions::AllBut(session.digest),
         Via::Token(_) | Via::Machine => EndedSessions::All,
     };
-    put_password(ports, &caller.user, new, sessions, &caller.actor()).await
+    let account = Account::from(caller.user.id);
+    let owner = (&account, &caller.user.name);
+    put_password(ports, owner, new, sessions, &caller.actor()).await
 }
 
 async fn put_password(
     ports: &AccountPorts,
-    user: &User,
+    (account, name): (&Account, &UserName),
     password: &SecretString,
     sessions: EndedSessions,
     actor: &Actor,
 ) -> Result<User, AccountError> {
-    parse_password(password, Some(&user.name))
+    parse_password(password, Some(name))
         .map_err(|message| AccountError::at(AccountField::Password, message))?;
     let hash = ports.passwords.hash(password).await?;
     let now = ports.clock.now();
-    change(ports, user.id, |user| {
+    change(ports, account, |user| {
         user.password = hash.clone();
         Some(Step {
             sessions,
@@ -247,17 +290,18 @@ async fn put_password(
 /// Removes an account with its sessions and API tokens; the history stays.
 pub async fn remove_user(
     ports: &AccountPorts,
-    id: UserId,
+    account: impl Into<Account>,
     actor: &Actor,
 ) -> Result<User, AccountError> {
+    let account = account.into();
     for _ in 0..STALE_RETRIES {
         let accounts = ports.accounts.accounts().await?;
-        let user = find(&accounts, id)?;
+        let user = account.find(&accounts)?;
         keep_an_administrator(&accounts, &user, None)?;
         let removed = event(ports.clock.now(), actor, &user.name, "user.removed");
         let done = ports
             .accounts
-            .remove_account(id, accounts.generation, &[removed])
+            .remove_account(user.id, accounts.generation, &[removed])
             .await;
         match done {
             Ok(()) => return Ok(user),

@@ -10,12 +10,12 @@ use secrecy::SecretString;
 use crate::accounts::throttle::Throttle;
 use crate::accounts::{Level, Role, SessionLifetimes, User};
 use crate::event::Actor;
-use crate::ports::{AccountPorts, StoreError};
+use crate::ports::{AccountPorts, Stale, StoreError};
 use crate::testing::build::secret;
 use crate::testing::{ManualClock, MemoryStore, account_ports};
 use crate::use_cases::accounts::{
-    AccountError, Caller, Client, SignedIn, TokenDraft, UserDraft, add_user, by_session, by_token,
-    change_own_password, change_role, close, is_set_up, issue_token, remove_user, reopen,
+    Account, AccountError, Caller, Client, SignedIn, TokenDraft, UserDraft, add_user, by_session,
+    by_token, change_own_password, change_role, close, is_set_up, issue_token, remove_user, reopen,
     reset_password, revoke_token, set_up, sign_in, sign_out, tokens,
 };
 
@@ -414,4 +414,32 @@ fn of_two_who_change_accounts_at_once_none_is_lost() {
             .remove_account(house.ada.user.id, generation, &[]),
     );
     assert!(matches!(stale, Err(StoreError::Stale { .. })));
+}
+
+#[test]
+fn nobody_changes_an_account_that_looks_otherwise_than_they_saw_it() {
+    let house = House::new();
+    let seen = house.add("bob", Role::Viewer);
+    let ports = &house.ports;
+    block_on(change_role(ports, seen.id, "operator", &root())).expect("it is there");
+    let account = || Account::as_seen(seen.clone());
+    let stale = |done: Result<User, AccountError>| match done {
+        Err(AccountError::Store(StoreError::Stale { what })) => assert_eq!(what, Stale::Accounts),
+        other => panic!("{other:?}"),
+    };
+    stale(block_on(change_role(ports, account(), "viewer", &root())));
+    stale(block_on(close(ports, account(), &root())));
+    stale(block_on(reopen(ports, account(), &root())));
+    stale(block_on(reset_password(
+        ports,
+        account(),
+        &secret("another horse battery"),
+        &root(),
+    )));
+    stale(block_on(remove_user(ports, account(), &root())));
+    // Signing in is no change: what was seen is still so.
+    let now = block_on(ports.accounts.user(seen.id)).expect("a store");
+    let now = now.expect("it is there");
+    house.sign_in("bob", PASSWORD).expect("it is open");
+    block_on(close(ports, Account::as_seen(now), &root())).expect("it was seen");
 }

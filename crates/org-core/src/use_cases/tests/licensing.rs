@@ -99,6 +99,34 @@ fn new_repositories_follow_the_policy() {
 }
 
 #[test]
+fn nobody_replaces_what_they_did_not_see() {
+    let bench = TestBench::new(world(1));
+    let ports = bench.ports();
+    let seen = block_on(licenses::status(&ports)).expect("a store");
+    let (theirs, ours): (LicensePolicy, LicensePolicy) = (
+        "exclude fork\ninclude all".parse().expect("valid"),
+        "exclude all".parse().expect("valid"),
+    );
+    block_on(licenses::set_policy(&ports, &theirs, jane())).expect("it is set");
+    let late = block_on(licenses::replace_policy(
+        &ports,
+        &seen.policy,
+        &ours,
+        jane(),
+    ));
+    assert_snapshot!(late.expect_err("refused"), @"the license policy changed meanwhile");
+    block_on(licenses::replace_policy(&ports, &theirs, &ours, jane())).expect("it was seen");
+
+    let set = |seen, seats| {
+        block_on(licenses::configure_seats_seen(&ports, seen, seats, jane())).map(drop)
+    };
+    set(Some(Seats::Unlimited), Seats::Limited(5)).expect("it was seen");
+    let late = set(Some(Seats::Unlimited), Seats::Limited(9));
+    assert_snapshot!(late.expect_err("refused"), @"the license pool changed meanwhile");
+    set(None, Seats::Limited(9)).expect("whatever there was");
+}
+
+#[test]
 fn the_pool_does_not_shrink_below_what_is_held() {
     let bench = TestBench::new(world(3));
     let organization = connected(&bench);

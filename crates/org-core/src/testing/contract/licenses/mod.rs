@@ -1,5 +1,7 @@
 //! The promises of the port [`LicenseStore`](crate::ports::LicenseStore).
 
+mod policy;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join;
 
@@ -16,6 +18,8 @@ use crate::ports::{PoolSummary, RepositoryRow, SeatHolder, Stale, StoreError};
 use crate::testing::build::{
     event, noon, noon_plus, organization_id, parsed, repository, seat_key,
 };
+
+pub use policy::*;
 
 /// Runs the suite of the license pool; `make` is an expression for fresh [`Stores`].
 #[macro_export]
@@ -46,6 +50,7 @@ macro_rules! license_store_contract {
             configuring_seats_refuses_a_stale_pool,
             the_policy_is_the_default_until_set,
             the_policy_comes_back_as_it_was_set,
+            a_policy_is_set_in_the_place_of_the_one_that_was_seen,
             times_are_kept_to_the_microsecond,
             a_second_program_sees_the_same,
         ] }
@@ -543,29 +548,6 @@ pub async fn configuring_seats_refuses_a_stale_pool(stores: Stores) {
         Ok(Seats::Unlimited)
     );
     assert_eq!(snapshot(&stores).await, before);
-}
-
-/// Nobody has to write a policy.
-pub async fn the_policy_is_the_default_until_set(stores: Stores) {
-    let policy = stores.licenses.policy().await.expect("a store");
-    assert_eq!(policy, crate::license::policy::LicensePolicy::default());
-}
-
-/// The last one counts, with its event.
-pub async fn the_policy_comes_back_as_it_was_set(stores: Stores) {
-    for text in [
-        "exclude fork\ninclude all",
-        "exclude path \"ż\"/**\ninclude topic łódź\nexclude all",
-    ] {
-        let policy = parsed(text);
-        stores
-            .licenses
-            .set_policy(&policy, &[event("policy.set")])
-            .await
-            .expect("a store");
-        assert_eq!(stores.licenses.policy().await.expect("a store"), policy);
-    }
-    assert_eq!(kinds(&stores).await, ["policy.set", "policy.set"]);
 }
 
 /// Nanoseconds are cut off, wherever a time stands.
