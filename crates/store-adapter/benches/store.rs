@@ -9,7 +9,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use org_core::ids::OrganizationId;
 use org_core::inventory::Repository;
 use org_core::license::LicenseState;
-use org_core::license::policy::LicensePolicy;
+use org_core::license::policy::{Action, LicensePolicy};
 use org_core::license::pool::{SeatPlan, Seats, plan_seats};
 use org_core::listing::ListingBuilder;
 use org_core::organization::{ExistingRepositories, Organization, Settings};
@@ -251,6 +251,15 @@ fn known_organization(criterion: &mut Criterion, runtime: &Runtime) {
             });
         });
     }
+    reads.bench_function(
+        "every repository, page by page, and what a policy says",
+        |bencher| {
+            let policy: LicensePolicy = "exclude path **/service-*7\ninclude all"
+                .parse()
+                .expect("a policy");
+            bencher.iter(|| runtime.block_on(judge_all(&store, black_box(&policy))));
+        },
+    );
     reads.bench_function("counts of the inventory", |bencher| {
         bencher.iter(|| {
             runtime
@@ -271,6 +280,24 @@ fn known_organization(criterion: &mut Criterion, runtime: &Runtime) {
     });
     reads.finish();
     runtime.block_on(store.close());
+}
+
+/// What the preview of a policy does.
+async fn judge_all(store: &Store, policy: &LicensePolicy) -> u64 {
+    let (mut included, mut after) = (0, None);
+    loop {
+        let filter = RepositoryFilter::default();
+        let page = store.repositories(&filter, after.as_deref(), 1000).await;
+        let page = page.expect("a page");
+        for row in &page.items {
+            let (action, _) = policy.verdict(&row.known.repository);
+            included += u64::from(action == Action::Include);
+        }
+        after = page.next;
+        if after.is_none() {
+            return included;
+        }
+    }
 }
 
 fn store(criterion: &mut Criterion) {

@@ -6,7 +6,7 @@ use crate::use_cases::UseCaseError;
 use crate::use_cases::licenses::{Trial, try_policy};
 
 /// How many repositories are read at a time.
-const PAGE: u32 = 500;
+const PAGE: u32 = 1000;
 
 /// What another policy would change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

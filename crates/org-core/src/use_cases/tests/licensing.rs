@@ -9,6 +9,7 @@ use crate::license::pool::Seats;
 use crate::ports::RepositoryRow;
 use crate::use_cases::licenses::{self, Outcome};
 use crate::use_cases::lookup;
+use crate::use_cases::policy_preview::policy_preview;
 
 fn row(bench: &TestBench, path: &str) -> RepositoryRow {
     block_on(lookup::repository(&bench.ports(), path, None)).expect("it is known")
@@ -96,6 +97,50 @@ fn new_repositories_follow_the_policy() {
     sync(&bench, &organization);
     assert_snapshot!(why(&bench, "acme/sandbox-1"), @"unlicensed: It has no license, because the rule `exclude path acme/sandbox-*` kept it out when a sync looked at it on 2027-03-01T12:00:00Z. The rule `exclude path acme/sandbox-*` of today's policy would keep it out too; a license can be assigned by hand.");
     assert_snapshot!(why(&bench, "acme/real"), @"licensed: It has a license since 2027-03-01T12:00:00Z, because a sync found it as new and the rule `include all` lets it in.");
+}
+
+#[test]
+fn a_preview_looks_at_everything_and_changes_nothing() {
+    let mut world = world(0);
+    for id in 1..=2_500 {
+        let path = format!(
+            "acme/{}-{id:04}",
+            if id % 5 == 0 { "sandbox" } else { "app" }
+        );
+        world.add_repository(build::repository(id, &path).build());
+    }
+    let bench = TestBench::new(world);
+    let organization = connected(&bench);
+    sync(&bench, &organization);
+    let (ports, held) = (bench.ports(), seats(&bench));
+    let check = |rules: &str, most: u64| {
+        let policy = rules.parse().expect("valid");
+        let preview = block_on(policy_preview(&ports, &policy, most, 2)).expect("a store");
+        let examples: Vec<String> = preview
+            .examples
+            .iter()
+            .map(|change| {
+                let path = &change.row.known.repository.full_path;
+                format!("{path} {:?} by {}", change.action, change.by)
+            })
+            .collect();
+        format!(
+            "{} of {}{}, {} in, {} out: {}",
+            preview.included,
+            preview.looked_at,
+            if preview.more { " and more" } else { "" },
+            preview.newly_included,
+            preview.newly_excluded,
+            examples.join("; ")
+        )
+    };
+    assert_snapshot!(check("include all", u64::MAX), @"2500 of 2500, 0 in, 0 out: ");
+    assert_snapshot!(check("exclude path acme/sandbox-*\ninclude all", u64::MAX), @"2000 of 2500, 0 in, 500 out: acme/sandbox-0005 Exclude by exclude path acme/sandbox-*; acme/sandbox-0010 Exclude by exclude path acme/sandbox-*");
+    assert_snapshot!(check("exclude all", 1), @"0 of 1000 and more, 0 in, 1000 out: acme/app-0001 Exclude by exclude all; acme/app-0002 Exclude by exclude all");
+    let strict = "exclude all".parse().expect("valid");
+    block_on(licenses::set_policy(&ports, &strict, jane())).expect("it is set");
+    assert_snapshot!(check("include path acme/sandbox-*\nexclude all", u64::MAX), @"500 of 2500, 500 in, 0 out: acme/sandbox-0005 Include by include path acme/sandbox-*; acme/sandbox-0010 Include by include path acme/sandbox-*");
+    assert_eq!(seats(&bench), held);
 }
 
 #[test]
