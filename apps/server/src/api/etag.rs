@@ -37,6 +37,12 @@ fn of_version(version: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).expect("digits fit into a header")
 }
 
+/// What stands for a text that somebody looked at.
+pub(crate) fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&digest[..12])
+}
+
 /// Something that can be changed, and what its `ETag` is.
 pub(crate) trait Tagged {
     /// What it is called in "... is not of the version that `If-Match` names".
@@ -47,8 +53,7 @@ pub(crate) trait Tagged {
 
     /// Its `ETag`.
     fn tag(&self) -> HeaderValue {
-        let digest = Sha256::digest(self.seen().as_bytes());
-        let text = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..12]));
+        let text = format!("\"{}\"", digest(&self.seen()));
         HeaderValue::from_str(&text).expect("base64 fits into a header")
     }
 }

@@ -10,7 +10,7 @@
 mod accounts;
 pub mod body;
 mod connecting;
-mod etag;
+pub(crate) mod etag;
 mod events;
 mod extract;
 pub mod health;

@@ -9,15 +9,16 @@ use axum::routing::{get, post};
 use org_core::license::LicenseState;
 use org_core::license::policy::{Action, LicensePolicy};
 use org_core::license::pool::Seats;
-use org_core::ports::SeatHolder;
-use org_core::use_cases::licenses;
+use org_core::ports::{SeatHolder, StoreError};
 use org_core::use_cases::policy_preview::{PolicyPreview, policy_preview};
+use org_core::use_cases::{UseCaseError, licenses};
 use serde::Deserialize;
 
 use super::form::Form;
 use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
 use super::urls;
 use super::view::{Badge, Meter, Stamp, Tone, sentence, thousands};
+use crate::api::etag::digest;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser};
 use crate::state::AppState;
@@ -33,8 +34,8 @@ pub(super) fn router() -> Router<AppState> {
 /// How many holders a page has.
 const HOLDERS: u32 = 50;
 
-/// How many repositories a preview looks at, and how many it shows.
-const LOOKED_AT: u64 = 10_000;
+/// How many repositories a preview looks at, which takes a second for each 100,000, and how many it shows.
+const LOOKED_AT: u64 = 1_000_000;
 const EXAMPLES: usize = 20;
 
 /// Somebody with a seat, or in the queue.
@@ -126,6 +127,8 @@ impl PreviewPart {
 #[derive(Template)]
 #[template(path = "licenses.html")]
 pub(super) struct LicensesPage {
+    /// What stands for the policy that the form was made for.
+    pub(super) policy_seen: String,
     pub(super) frame: Frame,
     pub(super) seats: String,
     pub(super) limited: bool,
@@ -188,6 +191,7 @@ async fn draw(
     });
     let show = if waits { "waiting" } else { "licensed" };
     Ok(LicensesPage {
+        policy_seen: digest(&status.policy.to_string()),
         frame,
         seats: match status.seats {
             Seats::Unlimited => "Unlimited".to_owned(),
@@ -288,19 +292,41 @@ async fn policy(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
-    match form.value("policy").parse::<LicensePolicy>() {
-        Ok(policy) => {
-            licenses::set_policy(state.ports(), &policy, &admin.actor()).await?;
-            Ok(go_with(urls::LICENSES, Notice::Policy))
+    let message = match form.value("policy").parse::<LicensePolicy>() {
+        Ok(policy) if replaced(&state, &admin, &form, &policy).await? => {
+            return Ok(go_with(urls::LICENSES, Notice::Policy));
         }
-        Err(error) => {
-            let seats = state.ports().licenses.configured_seats().await?;
-            let forms = Forms {
-                seats: Form::with(&[("seats", &seats.to_string())]),
-                policy: form.at("policy", error.to_string()),
-            };
-            refused(&state, (&admin, &csrf), forms).await
+        Ok(_) => {
+            "somebody else changed the rules while you did; change anything to see what yours would change of theirs, \
+             or save again to replace theirs"
+                .to_owned()
         }
+        Err(error) => error.to_string(),
+    };
+    let seats = state.ports().licenses.configured_seats().await?;
+    let forms = Forms {
+        seats: Form::with(&[("seats", &seats.to_string())]),
+        policy: form.at("policy", message),
+    };
+    refused(&state, (&admin, &csrf), forms).await
+}
+
+/// Sets the policy, unless there is another one by now than the form was made for.
+async fn replaced(
+    state: &AppState,
+    admin: &Admin,
+    form: &Form,
+    policy: &LicensePolicy,
+) -> Result<bool, Problem> {
+    let (ports, actor) = (state.ports(), admin.actor());
+    let before = ports.licenses.policy().await?;
+    if form.value("seen") != digest(&before.to_string()) {
+        return Ok(false);
+    }
+    match licenses::replace_policy(ports, &before, policy, &actor).await {
+        Ok(()) => Ok(true),
+        Err(UseCaseError::Store(StoreError::Stale { .. })) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

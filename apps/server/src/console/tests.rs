@@ -20,9 +20,9 @@ use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
 use super::{account, dashboard, devices, enter, errors};
 
 /// What somebody may have named something.
-const HOSTILE: &str = "<script>alert('x')</script>\" onload=\"x";
+pub(super) const HOSTILE: &str = "<script>alert('x')</script>\" onload=\"x";
 
-fn at() -> Stamp {
+pub(super) fn at() -> Stamp {
     Stamp(
         "2026-11-27T07:46:34Z"
             .parse::<DateTime<Utc>>()
@@ -30,7 +30,7 @@ fn at() -> Stamp {
     )
 }
 
-fn frame(section: Section) -> Frame {
+pub(super) fn frame(section: Section) -> Frame {
     Frame {
         section,
         title: HOSTILE.to_owned(),
@@ -43,7 +43,7 @@ fn frame(section: Section) -> Frame {
     }
 }
 
-fn form() -> Form {
+pub(super) fn form() -> Form {
     let fields = [
         "name", "code", "login", "host", "next", "policy", "seats", "scope", "role",
     ];
@@ -74,7 +74,7 @@ fn event() -> EventView {
 
 /// Markup that a browser would run or style, or that is not closed.
 #[track_caller]
-fn check(page: &impl Template) {
+pub(super) fn check(page: &impl Template) {
     let text = page.render().expect("the page is drawn");
     for bad in [
         "<script>",
@@ -211,6 +211,7 @@ fn the_history_and_the_licenses() {
     };
     check(&LicensesPage {
         frame: frame(Section::Licenses),
+        policy_seen: HOSTILE.to_owned(),
         seats: "1".to_owned(),
         limited: true,
         held: "1".to_owned(),

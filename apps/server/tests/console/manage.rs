@@ -45,6 +45,30 @@ async fn settings_are_changed_and_refused_at_their_fields() {
         "acme and the personal namespace"
     );
 
+    // The same page, opened before somebody else saved theirs.
+    browser.goto(&format!("{url}/settings")).await;
+    let patch = org_core::use_cases::manage::SettingsPatch {
+        name: Some("acme inc".to_owned()),
+        ..Default::default()
+    };
+    let actor = org_core::event::Actor::Person("bob".to_owned());
+    org_core::use_cases::manage::edit(place.ports(), changed, &patch, &actor)
+        .await
+        .expect("the name is free");
+    browser.fill("#sync-every", "24h").await;
+    browser.press("Save").await;
+    browser
+        .sees("Somebody else changed the settings while you did")
+        .await;
+    browser
+        .is_accessible("settings that somebody else changed")
+        .await;
+    assert_eq!(place.organization().await.name.as_str(), "acme inc");
+    assert_eq!(browser.value("#sync-every").await, "24h");
+    browser.press("Save").await;
+    browser.sees("The settings are saved").await;
+    assert_eq!(place.organization().await.name.as_str(), "acme corp");
+
     browser.press("Pause").await;
     browser.sees("The organization is paused").await;
     assert!(!browser.has("Sync now").await);
@@ -130,6 +154,35 @@ async fn rules_are_tried_before_they_are_saved_and_seats_run_short() {
     browser.press("Save the policy").await;
     browser.find("#policy[aria-invalid='true']").await;
     assert_eq!(browser.value("#policy").await, "include everything");
+    browser
+        .fill(
+            "#policy",
+            "exclude group acme/platform\nexclude archived\ninclude all",
+        )
+        .await;
+    browser.press("Save the policy").await;
+    browser.sees("The policy is saved").await;
+
+    // Somebody else changes the rules meanwhile: nothing of theirs is lost unseen.
+    browser.goto("/licenses").await;
+    let theirs = "exclude fork\ninclude all".parse().expect("rules");
+    let actor = org_core::event::Actor::Person("bob".to_owned());
+    org_core::use_cases::licenses::set_policy(place.ports(), &theirs, &actor)
+        .await
+        .expect("they are set");
+    browser.fill("#policy", "include all").await;
+    browser.press("Save the policy").await;
+    browser
+        .sees("Somebody else changed the rules while you did")
+        .await;
+    browser
+        .is_accessible("rules that somebody else changed")
+        .await;
+    assert_eq!(
+        place.ports().licenses.policy().await.expect("a store"),
+        theirs
+    );
+    assert_eq!(browser.value("#policy").await, "include all");
     browser
         .fill(
             "#policy",

@@ -13,6 +13,7 @@ use org_core::use_cases::overview;
 use super::add::Preview;
 use super::show::{Head, Tab, frame};
 use super::{Named, draft};
+use crate::api::etag::digest;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser, Operator};
 use crate::console::form::Form;
@@ -32,6 +33,22 @@ pub(in crate::console) struct SettingsPage {
     pub(in crate::console) preview_url: String,
     /// Where groups are found; empty where nobody may look for them.
     pub(in crate::console) groups_url: String,
+    /// What stands for the settings that the form was made for.
+    pub(in crate::console) seen: String,
+}
+
+/// What stands for what the form of the settings changes.
+fn seen(organization: &Organization) -> String {
+    let settings = &organization.settings;
+    digest(&format!(
+        "{} {} {} {} {} {}",
+        organization.name,
+        settings.scope,
+        settings.protect_groups,
+        settings.auto_license,
+        settings.schedule.to_text(),
+        settings.default_device
+    ))
 }
 
 impl SettingsPage {
@@ -54,6 +71,7 @@ impl SettingsPage {
             preview: Preview::of(state, &form, Some(organization.id)),
             preview_url: urls::organization_part(organization.id, "settings/preview"),
             groups_url,
+            seen: seen(organization),
             frame,
             head,
             form,
@@ -93,6 +111,15 @@ pub(super) async fn save(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
+    if form.value("seen") != seen(&organization) {
+        let message = "somebody else changed the settings while you did";
+        let problem = Problem::new(StatusCode::CONFLICT, "version_changed", message).hinted(
+            "open this page in another tab to see theirs, or save again to replace theirs with what stands here",
+        );
+        let form = form.refused(&problem);
+        let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form);
+        return Ok(render_with(StatusCode::CONFLICT, &page));
+    }
     let settings = draft::settings(&form);
     let patch = SettingsPatch {
         name: Some(form.value("name").to_owned()),

@@ -12,6 +12,8 @@ mod rotate;
 mod show;
 mod sso;
 mod syncs;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Path};
