@@ -14,7 +14,7 @@ use crate::ids::SecretId;
 use crate::organization::{Organization, Status};
 use crate::ports::{Ports, VaultError};
 use crate::secret::{SecretFacts, SecretOwner, SecretPlace, SecretRef};
-use crate::text::{OrganizationName, SecretName, TextError};
+use crate::text::{OrganizationName, SecretName, TextError, VaultName};
 use crate::use_cases::UseCaseError;
 use crate::vaults::VaultHandle;
 
@@ -46,6 +46,17 @@ pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
     let last = ports.access.last_uses().await?;
     let row = |facts: SecretFacts| row(&organizations, &last, facts);
     Ok(ports.vault.list().await?.into_iter().map(row).collect())
+}
+
+/// The secrets of those vaults that answer, and why the others do not: for a person, who would rather see some than none.
+pub async fn list_what_answers(
+    ports: &Ports,
+) -> Result<(Vec<SecretRow>, Vec<(VaultName, VaultError)>), UseCaseError> {
+    let organizations = ports.organizations.roster().await?.organizations;
+    let last = ports.access.last_uses().await?;
+    let (all, silent) = ports.vaults.list_what_answers().await;
+    let row = |facts: SecretFacts| row(&organizations, &last, facts);
+    Ok((all.into_iter().map(row).collect(), silent))
 }
 
 /// One secret.

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::Vaults;
 use crate::ports::{SecretVault, VaultError, VaultHealth};
 use crate::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
-use crate::text::SecretName;
+use crate::text::{SecretName, VaultName};
 
 /// How often to look again for a secret that is not where it was a moment ago.
 const ATTEMPTS: u32 = 4;
@@ -38,6 +38,38 @@ fn moving(reference: SecretRef) -> VaultError {
         detail: format!(
             "the secret {reference} is being moved from one vault to another; try again"
         ),
+    }
+}
+
+/// Of a secret that two vaults have, the one that did not just arrive counts.
+fn merged(mut all: Vec<SecretFacts>) -> Vec<SecretFacts> {
+    let mut facts: Vec<SecretFacts> = Vec::with_capacity(all.len());
+    all.sort_by(|a, b| (&a.name, a.reference).cmp(&(&b.name, b.reference)));
+    for one in all {
+        match facts.last_mut() {
+            Some(last) if last.reference == one.reference => {
+                if last.arriving_from.is_some() {
+                    *last = one;
+                }
+            }
+            _ => facts.push(one),
+        }
+    }
+    facts
+}
+
+impl Vaults {
+    /// The secrets of those vaults that answer, for a person to look at, and why the others do not.
+    pub async fn list_what_answers(&self) -> (Vec<SecretFacts>, Vec<(VaultName, VaultError)>) {
+        let lists = self.all().iter().map(|handle| handle.vault.list());
+        let (mut all, mut silent) = (Vec::new(), Vec::new());
+        for (handle, list) in self.all().iter().zip(join_all(lists).await) {
+            match list {
+                Ok(list) => all.extend(list),
+                Err(error) => silent.push((handle.name.clone(), error)),
+            }
+        }
+        (merged(all), silent)
     }
 }
 
@@ -129,24 +161,7 @@ impl SecretVault for Vaults {
         for list in join_all(self.all().iter().map(|handle| handle.vault.list())).await {
             all.extend(list?);
         }
-        let mut facts = Vec::with_capacity(all.len());
-        all.sort_by(|a, b| (&a.name, a.reference).cmp(&(&b.name, b.reference)));
-        // Of a secret that two vaults have, the one that did not just arrive counts.
-        for one in all {
-            match facts.last_mut() {
-                Some(SecretFacts {
-                    reference,
-                    arriving_from,
-                    ..
-                }) if *reference == one.reference => {
-                    if arriving_from.is_some() {
-                        *facts.last_mut().expect("it was there a moment ago") = one;
-                    }
-                }
-                _ => facts.push(one),
-            }
-        }
-        Ok(facts)
+        Ok(merged(all))
     }
 
     async fn forget_before(

@@ -290,3 +290,20 @@ fn who_read_a_secret_is_told_by_the_hour() {
     let row = block_on(secrets::show(&place.ports(), "token")).expect("it is known");
     assert_eq!(row.last_used_at, Some(place.bench.now()));
 }
+
+#[test]
+fn a_vault_that_is_away_hides_no_secret_of_the_others() {
+    let place = Place::new();
+    place.add("one", "a-value");
+    place.company.break_with(VaultFault::Unavailable);
+    let ports = place.ports();
+    assert!(
+        block_on(secrets::list(&ports)).is_err(),
+        "for programs it is all or nothing"
+    );
+    let (rows, silent) = block_on(secrets::list_what_answers(&ports)).expect("the stores answer");
+    let names: Vec<&str> = rows.iter().map(|row| row.facts.name.as_str()).collect();
+    assert_eq!(names, ["one"]);
+    let silent: Vec<&str> = silent.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(silent, ["company"]);
+}
