@@ -13,7 +13,7 @@ use super::history::{EventView, HistoryPage};
 use super::licenses::{HolderView, LicensesPage, PreviewPart};
 use super::secrets::link::LinkPage;
 use super::secrets::show::{AccessView, SecretPage, TestedView};
-use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage};
+use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage, SilentVault};
 use super::tokens::{TokenAddPage, TokenView, TokensPage};
 use super::users::{UserAddPage, UserView, UsersPage};
 use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
@@ -265,6 +265,11 @@ fn secrets() {
         frame: frame(Section::Secrets),
         secrets: vec![secret()],
         vault: HOSTILE.to_owned(),
+        silent: vec![SilentVault {
+            name: HOSTILE.to_owned(),
+            why: HOSTILE.to_owned(),
+            hint: Some(HOSTILE.to_owned()),
+        }],
         links: true,
     });
     check(&SecretPage {

@@ -2,6 +2,8 @@
 //!
 //! A test waits for what must come, with a deadline, and never for a while.
 
+#[path = "../it/bao.rs"]
+mod bao;
 mod browser;
 mod connect;
 mod driver;

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::Browser;
 use super::place::{PASSWORD, Place, company};
+use super::sso::{sign_in_at_host, window};
+use super::vault::with_two_vaults;
 
 /// Where pictures are written, if anywhere.
 const FOLDER: &str = "FORGEHOLD_PICTURES";
@@ -241,7 +243,9 @@ async fn every_page_is_fit_to_be_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
-    let place = Place::open_with(company(36), |_| {}).await;
+    let Some((place, _bao, _folder)) = with_two_vaults(company(36)).await else {
+        return;
+    };
     let Some(browser) = place.signed_in().await else {
         return;
     };
@@ -251,16 +255,23 @@ async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
     browser.goto("/organizations/add").await;
     browser.fill("#host", place.sim().url()).await;
     browser.fill("#name", "acme").await;
+    browser.click("#scope-chosen").await;
     browser.click("[data-proceed]").await;
     browser.sees("open in a window of its own").await;
     look(&browser, "sso", &mut all).await;
-    for window in client.windows().await.expect("the windows") {
-        if window != first {
-            client.switch_to_window(window).await.expect("it is there");
-            client.close_window().await.expect("it closes");
-        }
-    }
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
     client.switch_to_window(first).await.expect("it is there");
+    browser.sees("Choose what shall be covered").await;
+    browser.fill("#group_search", "acme").await;
+    browser
+        .click("#group-results input[value='acme/platform']")
+        .await;
+    look(&browser, "sso-groups", &mut all).await;
+    browser.press("Cancel").await;
+    browser.sees("No organization yet").await;
 
     let organization = place.connect(&browser).await;
     let url = format!("/organizations/{}", organization.id);
@@ -305,6 +316,11 @@ async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
     browser.press("Test it").await;
     browser.sees("It belongs to alice").await;
     look(&browser, "secret", &mut all).await;
+    browser.goto("/secrets/link").await;
+    browser.fill("#name", "company-gitlab").await;
+    browser.fill("#path", "ci/gitlab").await;
+    browser.fill("#key", "token").await;
+    look(&browser, "secret-link", &mut all).await;
     browser.goto("/users/add").await;
     browser.fill("#name", "grace").await;
     browser.fill("#password", PASSWORD).await;

@@ -101,11 +101,21 @@ impl Place {
     }
 
     pub(crate) async fn open_with(world: World, change: impl FnOnce(&mut Config)) -> Self {
+        Self::configured(world, &[], change).await
+    }
+
+    /// With these settings besides.
+    pub(crate) async fn configured(
+        world: World,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let sim = GitlabSim::builder()
             .world(world)
             .token(TokenSpec::user("alice"))
             .token(TokenSpec::user("alice").scopes(["read_user"]))
             .token(TokenSpec::user("bob"))
+            .token(TokenSpec::user("alice").scopes(["read_api"]))
             .user("alice", "her password")
             .start()
             .await
@@ -136,6 +146,9 @@ impl Place {
             ),
             ("FORGEHOLD_SERVER__DRAIN", "2s".to_owned()),
         ] {
+            sources.environment.insert(name.into(), value.into());
+        }
+        for (name, value) in settings {
             sources.environment.insert(name.into(), value.into());
         }
         let mut config = Config::load(&sources).expect("a good configuration");

@@ -13,7 +13,7 @@ async fn proceed(browser: &Browser, place: &Place) {
 }
 
 /// The window that was opened beside the first one, once it is there.
-async fn window(browser: &Browser, first: &WindowHandle) -> WindowHandle {
+pub(crate) async fn window(browser: &Browser, first: &WindowHandle) -> WindowHandle {
     let found = async {
         loop {
             let all = browser.client().windows().await.expect("the windows");
@@ -28,7 +28,7 @@ async fn window(browser: &Browser, first: &WindowHandle) -> WindowHandle {
         .expect("a window opens")
 }
 
-async fn sign_in_at_host(browser: &Browser) {
+pub(crate) async fn sign_in_at_host(browser: &Browser) {
     browser.fill("#user_login", "alice").await;
     browser.fill("#user_password", "her password").await;
     browser.click("button.main").await;

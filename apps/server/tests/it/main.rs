@@ -1,6 +1,7 @@
 //! The server as a whole, over real connections, with a simulated GitLab.
 
 mod api;
+mod bao;
 mod described;
 mod edge;
 mod history;

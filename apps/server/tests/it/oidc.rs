@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use reqwest::StatusCode;
 use url::Url;
 
+use crate::bao::{self, free_port};
 use crate::edge::{cookies, token_in};
-use crate::openbao::{self, Provider, free_port};
+use crate::openbao::Provider;
 use crate::program::{Program, command};
 use crate::support::{Answer, PASSWORD, client};
 
@@ -168,7 +169,7 @@ fn refused(answer: &Answer, status: u16, words: &str) {
 
 #[tokio::test]
 async fn people_sign_in_at_a_real_provider() {
-    let Some(program) = openbao::program() else {
+    let Some(program) = bao::program() else {
         return;
     };
     let port = free_port();
@@ -362,7 +363,7 @@ async fn a_code_is_worth_nothing_elsewhere() {
 
 /// A provider with `grace`, who is on the staff, and a server that knows it.
 async fn together() -> Option<(Provider, Office)> {
-    let program = openbao::program()?;
+    let program = bao::program()?;
     let port = free_port();
     let redirect = format!("http://127.0.0.1:{port}/sign-in/callback");
     let provider = Provider::start(program, &redirect).await;
@@ -374,7 +375,7 @@ async fn together() -> Option<(Provider, Office)> {
 
 #[tokio::test]
 async fn a_wrong_secret_and_a_provider_that_is_gone_are_told_apart() {
-    let Some(program) = openbao::program() else {
+    let Some(program) = bao::program() else {
         return;
     };
     let port = free_port();

@@ -163,6 +163,15 @@ fn frame(caller: &Caller, csrf: &Csrf) -> Frame {
     Frame::new(Section::DevOps, "DevOps", caller, csrf)
 }
 
+/// The secrets that a person may choose: their own, of those vaults that answer.
+pub(super) async fn usable_secrets(state: &AppState) -> Result<Vec<String>, Problem> {
+    let (rows, _) = secrets::list_what_answers(state.ports()).await?;
+    let own = rows
+        .into_iter()
+        .filter(|row| row.facts.owner == org_core::secret::SecretOwner::Person);
+    Ok(own.map(|row| row.facts.name.to_string()).collect())
+}
+
 /// The form over the list.
 pub(super) async fn form_page(
     state: &AppState,
@@ -170,16 +179,11 @@ pub(super) async fn form_page(
     form: Form,
     reach: Option<Reach>,
 ) -> Result<OrganizationsPage, Problem> {
-    let secrets = secrets::list(state.ports()).await?;
-    let usable = secrets
-        .into_iter()
-        .filter(|row| row.facts.owner == org_core::secret::SecretOwner::Person)
-        .map(|row| row.facts.name.to_string());
     let aside = AddForm {
         csrf: csrf.token().to_owned(),
         preview: Preview::of(state, &form, None),
         form,
-        secrets: usable.collect(),
+        secrets: usable_secrets(state).await?,
         zones: org_core::schedule::Zone::names(),
         reach,
     };

@@ -75,6 +75,7 @@ pub(in crate::console) struct AttemptAside {
 impl Steps {
     pub(in crate::console) fn of(attempt: &Attempt, choice: Option<ChooseGroups>) -> Self {
         let course = attempt.course();
+        let waits = Waiting::of(&course).is_some();
         let steps = course.steps.iter().map(|step| {
             let (icon, word) = match step.state {
                 StepState::Pending => (Icon::with("circle-dashed", "large muted"), "to do"),
@@ -88,7 +89,10 @@ impl Steps {
                 word,
                 pending: step.state == StepState::Pending,
                 detail: step.detail.clone(),
-                took: step.took(),
+                // Nobody is timed.
+                took: step
+                    .took()
+                    .filter(|_| !waits || step.state != StepState::Running),
                 probes: step.probes.iter().map(reach_step).collect(),
             }
         });

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use org_core::event::Actor;
 use org_core::organization::Organization;
 use org_core::sync::run::Trigger;
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::reconnect::{self, BlindReconnect, ReconnectDraft};
-use org_core::use_cases::{UseCaseError, secrets};
 
-use super::add::first_list;
+use super::add::{first_list, usable_secrets};
 use super::show::{Head, Tab, frame};
 use super::{Named, draft};
 use crate::api::problem::Problem;
@@ -40,16 +40,11 @@ async fn show(
     organization: &Organization,
     form: Form,
 ) -> Result<ReconnectPage, Problem> {
-    let secrets = secrets::list(state.ports()).await?;
-    let usable = secrets
-        .into_iter()
-        .filter(|row| row.facts.owner == org_core::secret::SecretOwner::Person)
-        .map(|row| row.facts.name.to_string());
     Ok(ReconnectPage {
         head: Head::new(organization, Tab::Settings),
         frame,
         form,
-        secrets: usable.collect(),
+        secrets: usable_secrets(state).await?,
         host: organization.host.to_string(),
     })
 }

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use org_core::secret::{SecretOwner, SecretPlace};
 use org_core::token::days_until;
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::secrets::{self, SecretRow};
 
 pub(super) mod link;
@@ -108,8 +109,17 @@ pub(super) struct SecretsPage {
     pub(super) frame: Frame,
     pub(super) secrets: Vec<SecretView>,
     pub(super) vault: String,
+    /// The vaults whose secrets are not in the list.
+    pub(super) silent: Vec<SilentVault>,
     /// Whether a vault can point at secrets of others.
     pub(super) links: bool,
+}
+
+/// A vault that does not answer.
+pub(super) struct SilentVault {
+    pub(super) name: String,
+    pub(super) why: String,
+    pub(super) hint: Option<String>,
 }
 
 #[derive(Template)]
@@ -134,17 +144,26 @@ async fn page(
     Query(noticed): Query<Noticed>,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
-    let rows = secrets::list(state.ports()).await?;
+    let (rows, silent) = secrets::list_what_answers(state.ports()).await?;
     let now = state.ports().clock.now();
     let vault = match state.ports().vault.health().await {
         Ok(health) => health.description,
         Err(error) => error.to_string(),
     };
+    let silent = silent.into_iter().map(|(name, error)| {
+        let error = UseCaseError::from(error);
+        SilentVault {
+            name: name.to_string(),
+            why: super::view::sentence(&error.to_string()),
+            hint: error.hint().as_deref().map(super::view::sentence),
+        }
+    });
     Ok(render(&SecretsPage {
         frame: Frame::new(Section::Secrets, "Password manager", &caller, &csrf)
             .with_notice(&noticed),
         secrets: rows.iter().map(|row| SecretView::of(row, now)).collect(),
         vault: super::view::sentence(&vault),
+        silent: silent.collect(),
         links: link::vaults(&state).next().is_some(),
     }))
 }
