@@ -1,16 +1,22 @@
 //! Finding groups at a host by a part of their path, while a person types.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 
 use crate::draft::TokenSource;
 use crate::host::HostUrl;
 use crate::listing::{GroupScope, ListingEvent, PersonalNamespace, Scope};
 use crate::organization::Organization;
-use crate::ports::{HostAccess, Ports};
+use crate::ports::{HostAccess, HostError, Ports};
 use crate::use_cases::{UseCaseError, credential, preflight};
 
 /// How many steps of a listing are looked at: whoever has more groups types more of the path, or all of it.
 const STEPS: usize = 100;
+
+/// How long a person who types waits. A listing by itself is more patient with its host.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The groups whose path has a text in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,9 +55,17 @@ pub async fn by_organization(
     groups(ports, &access, text, limit).await
 }
 
+fn too_slow(access: &HostAccess) -> UseCaseError {
+    UseCaseError::Host(HostError::Unavailable {
+        host: access.host.to_string(),
+        action: "finding groups".to_owned(),
+        detail: format!("nothing came within {} s", PATIENCE.as_secs()),
+    })
+}
+
 /// The groups that a credential sees whose path has `text` in it, without regard to case; at most `limit` of them.
 ///
-/// The listing ends as soon as enough is found, and is never read further than some hundred pages.
+/// The listing ends as soon as enough is found, and is never read further than some hundred pages or for longer than 20 seconds.
 pub async fn groups(
     ports: &Ports,
     access: &HostAccess,
@@ -65,9 +79,15 @@ pub async fn groups(
     let wanted = text.trim().trim_matches('/').to_lowercase();
     let mut found = FoundGroups::default();
     let mut stream = ports.host.list(access, &scope);
+    let mut patience = ports.timer.sleep(PATIENCE);
     let mut finished = false;
     for _ in 0..STEPS {
-        match stream.next().await.transpose()? {
+        let event = match select(stream.next(), &mut patience).await {
+            Either::Left((event, _)) => event.transpose()?,
+            Either::Right(_) if found.paths.is_empty() => return Err(too_slow(access)),
+            Either::Right(_) => break,
+        };
+        match event {
             Some(ListingEvent::Groups(page)) => {
                 let fitting = page
                     .iter()

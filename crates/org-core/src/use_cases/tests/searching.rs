@@ -6,6 +6,7 @@ use super::*;
 use crate::draft::TokenSource;
 use crate::listing::{PersonalNamespace, Scope};
 use crate::ports::SecretVault as _;
+use crate::testing::PageFault;
 use crate::use_cases::group_search::{self, FoundGroups};
 use crate::use_cases::manage::remove;
 use crate::use_cases::sign_in::{Received, accept, choose, decline, groups, receive};
@@ -67,6 +68,13 @@ fn no_more_are_answered_than_were_asked_for() {
             .count(),
         10
     );
+}
+
+#[test]
+fn who_types_does_not_wait_for_a_host_for_ever() {
+    let bench = TestBench::new(world(0)).with_instant_timer();
+    bench.host.at_page(1, PageFault::Hang);
+    assert_snapshot!(by_token(&bench, "token-of-robot", "acme", 9), @"https://git.example.com cannot be reached for finding groups: nothing came within 20 s");
 }
 
 #[test]
