@@ -8,25 +8,31 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use org_core::draft::Method;
+use org_core::draft::{Field, FieldError, Method, parse_token};
+use org_core::host::HostUrl;
 use org_core::ids::UserId;
 use org_core::organization::Organization as CoreOrganization;
 use org_core::sync::run::Trigger;
-use org_core::use_cases::{NoProgress, UseCaseError, connect, reconnect, rotate, sign_in};
+use org_core::use_cases::{
+    NoProgress, UseCaseError, connect, group_search, reconnect, rotate, sign_in,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::check::{Check, Coverage};
+use super::body::group::FoundGroups;
 use super::body::job::Job;
 use super::body::organization::Organization;
-use super::body::request::{ConnectForm, ReconnectForm, RotateTokenForm};
+use super::body::request::{
+    ConnectForm, GroupSearchForm, ReconnectForm, RotateTokenForm, plain_http,
+};
 use super::etag::tagged;
 use super::extract::{Json, Path, Query};
 use super::organizations::{Waiting, accepted, find};
 use super::problem::Problem;
-use crate::auth::Manager;
+use crate::auth::{Manager, Writer};
 use crate::jobs::{Job as RunningJob, Kind, Outcome, sync_within};
 use crate::state::AppState;
 
@@ -36,6 +42,8 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(try_out))
         .routes(routes!(reconnected))
         .routes(routes!(rotate_token))
+        .routes(routes!(find_groups))
+        .routes(routes!(find_groups_of))
 }
 
 /// Until when a connecting job goes on.
@@ -205,6 +213,52 @@ async fn try_out(
         Some(coverage),
         now,
     )))
+}
+
+/// How many groups a search answers.
+const GROUPS: usize = 50;
+
+/// Find groups that an access token sees by a part of their path, before anything is connected
+#[utoipa::path(post, path = "/host-groups", tag = "organizations", request_body = GroupSearchForm,
+    responses((status = 200, body = FoundGroups)))]
+async fn find_groups(
+    _: Manager,
+    State(state): State<AppState>,
+    Json(form): Json<GroupSearchForm>,
+) -> Result<axum::Json<FoundGroups>, Problem> {
+    let invalid = |errors| Problem::from(UseCaseError::Invalid { errors });
+    let host = HostUrl::parse(&form.host, plain_http(form.allow_plain_http))
+        .map_err(|error| invalid(vec![FieldError::new(Field::Host, error)]))?;
+    let token = parse_token(&form.token.draft()?).map_err(|error| invalid(vec![error]))?;
+    let found = group_search::by_token(state.ports(), &host, &token, &form.text, GROUPS);
+    Ok(axum::Json(found.await?.into()))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SearchedGroups {
+    /// A part of the path; upper and lower case are the same.
+    text: String,
+}
+
+/// Find groups that the credential of an organization sees by a part of their path, chosen ones and others
+#[utoipa::path(get, path = "/organizations/{organization}/host-groups", tag = "organizations",
+    params(("organization" = String, Path, description = "its name or id"), SearchedGroups),
+    responses((status = 200, body = FoundGroups)))]
+async fn find_groups_of(
+    _: Writer,
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    Query(searched): Query<SearchedGroups>,
+) -> Result<axum::Json<FoundGroups>, Problem> {
+    let organization = find(&state, &name).await?;
+    let ports = state.ports().clone();
+    // A sign-in may be renewed for it, which must not be dropped half way.
+    let search = async move {
+        group_search::by_organization(&ports, &organization, &searched.text, GROUPS).await
+    };
+    let found = state.jobs().to_the_end(&state, search).await??;
+    Ok(axum::Json(found.into()))
 }
 
 /// Give an organization another credential; identity, inventory, history and licenses stay

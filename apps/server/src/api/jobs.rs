@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use org_core::attempt::ConnectionAttempt;
 use org_core::draft::{Field, FieldError, ScheduleDraft};
-use org_core::host::{HostUrl, PlainHttp};
+use org_core::host::HostUrl;
 use org_core::ids::DeviceId;
 use org_core::ports::Probe;
 use org_core::use_cases::UseCaseError;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::body::Page;
 use super::body::attempt::Attempt;
 use super::body::job::{Device, Job, Reachability, Step};
-use super::body::request::{ProbeForm, ScheduleForm};
+use super::body::request::{ProbeForm, ScheduleForm, plain_http};
 use super::body::schedule::Preview;
 use super::extract::{Json, Path, Query, limit};
 use super::organizations::{Runs, Waiting};
@@ -134,13 +134,10 @@ async fn probe(
     State(state): State<AppState>,
     Json(form): Json<ProbeForm>,
 ) -> Result<axum::Json<Reachability>, Problem> {
-    let plain = if form.allow_plain_http {
-        PlainHttp::Allowed
-    } else {
-        PlainHttp::LoopbackOnly
-    };
-    let host = HostUrl::parse(&form.host, plain).map_err(|error| UseCaseError::Invalid {
-        errors: vec![FieldError::new(Field::Host, error)],
+    let host = HostUrl::parse(&form.host, plain_http(form.allow_plain_http)).map_err(|error| {
+        UseCaseError::Invalid {
+            errors: vec![FieldError::new(Field::Host, error)],
+        }
     })?;
     let probe = Probe {
         host: host.clone(),

@@ -33,6 +33,8 @@ pub struct Client {
     pub agent: String,
     /// Whether the connection comes from a trusted proxy.
     pub proxied: bool,
+    /// Whether what is said can be read on the way: it comes from another machine, unencrypted, and from no trusted proxy.
+    pub in_the_clear: bool,
 }
 
 impl Client {
@@ -79,6 +81,7 @@ fn client(trusted: &[Network], peer: Peer, headers: &HeaderMap, authority: Optio
         host: own_host.to_lowercase(),
         agent: text(USER_AGENT.as_str()).unwrap_or_default().to_owned(),
         proxied,
+        in_the_clear: !peer.tls && !proxied && !peer.address.ip().to_canonical().is_loopback(),
     };
     if !proxied {
         return client;
@@ -172,5 +175,22 @@ mod tests {
         assert_eq!(client.host, "forgehold.example.com:8443");
         let nonsense = seen(PROXY, &[("x-forwarded-for", "198.51.100.1, unknown")]);
         assert_eq!(nonsense.address.to_string(), "10.0.0.1");
+    }
+
+    #[test]
+    fn another_machine_is_heard_over_https_or_through_a_trusted_proxy() {
+        let check = |address: &str, tls: bool, expected: bool| {
+            let address = address.parse().expect("an address");
+            let peer = Peer { address, tls };
+            let client = client(&trusted(), peer, &HeaderMap::new(), None);
+            assert_eq!(client.in_the_clear, expected, "{address} {tls}");
+        };
+        check("192.0.2.7:4000", false, true);
+        check("192.0.2.7:4000", true, false);
+        check("10.0.0.1:4000", false, false);
+        check("127.0.0.1:4000", false, false);
+        check("[::1]:4000", false, false);
+        check("[::ffff:127.0.0.1]:4000", false, false);
+        check("[::ffff:192.0.2.7]:4000", false, true);
     }
 }

@@ -111,13 +111,27 @@ fn authorities(url: &Url) -> Vec<String> {
     vec![format!("{host}:{usual}"), host]
 }
 
-/// What answers under any name: probes ask by address.
-const ANY_NAME: [&str; 2] = ["/healthz", "/readyz"];
+/// What answers everybody under any name: probes ask by address, and are told no secret.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Refuses requests to a name that is not ours, and leads people to the name that is best.
+fn is_probe(request: &Request) -> bool {
+    PROBES.contains(&request.uri().path())
+}
+
+/// Refuses requests that anybody could read on the way and those to a name that is not ours, and leads people to the name that is best.
 pub async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let place = state.place();
-    let host = request.extensions().get::<Client>().map(|it| &it.host);
+    let client = request.extensions().get::<Client>();
+    if client.is_some_and(|client| client.in_the_clear) && !is_probe(&request) {
+        let message = "from another machine this server is asked over https alone";
+        return Problem::new(StatusCode::FORBIDDEN, "not_encrypted", message)
+            .hinted(format!(
+                "use {}; if this came through a proxy, name it in `server.trusted_proxies`",
+                place.base()
+            ))
+            .into_response();
+    }
+    let host = client.map(|it| &it.host);
     if let Some(host) = host
         && request.method() == Method::GET
         && let Some(better) = place.better(host, request.uri())
@@ -125,7 +139,7 @@ pub async fn check(State(state): State<AppState>, request: Request, next: Next) 
         return Redirect::temporary(&better).into_response();
     }
     let known = host.is_some_and(|host| place.knows(host));
-    if known || ANY_NAME.contains(&request.uri().path()) {
+    if known || is_probe(&request) {
         return next.run(request).await;
     }
     Problem::new(

@@ -10,6 +10,7 @@ mod openbao;
 mod people;
 mod preconditions;
 mod program;
+mod searching;
 mod sign_ins;
 mod support;
 mod webhooks;

@@ -50,3 +50,21 @@ impl Group {
         }
     }
 }
+
+/// Groups at a host whose path has a text in it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct FoundGroups {
+    /// Their paths, in order.
+    pub paths: Vec<String>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+impl From<org_core::use_cases::group_search::FoundGroups> for FoundGroups {
+    fn from(found: org_core::use_cases::group_search::FoundGroups) -> Self {
+        Self {
+            paths: found.paths,
+            more: found.more,
+        }
+    }
+}

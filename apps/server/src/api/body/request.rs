@@ -24,7 +24,8 @@ pub struct TokenForm {
 }
 
 impl TokenForm {
-    fn draft(self) -> Result<TokenDraft, Problem> {
+    /// The form of the domain.
+    pub fn draft(self) -> Result<TokenDraft, Problem> {
         match (self.secret, self.value) {
             (Some(_), Some(_)) => {
                 let message = "give the name of a secret or the token itself, not both";
@@ -110,6 +111,15 @@ pub struct ConnectForm {
     pub device: Option<String>,
 }
 
+/// Whether plain http to another machine is allowed.
+pub const fn plain_http(allowed: bool) -> PlainHttp {
+    if allowed {
+        PlainHttp::Allowed
+    } else {
+        PlainHttp::LoopbackOnly
+    }
+}
+
 const fn personal(covered: bool) -> PersonalNamespace {
     if covered {
         PersonalNamespace::Included
@@ -149,11 +159,7 @@ impl ConnectForm {
             name: self.name,
             service: self.service.unwrap_or(usual.service),
             host: self.host.unwrap_or(usual.host),
-            plain_http: if self.allow_plain_http {
-                PlainHttp::Allowed
-            } else {
-                PlainHttp::LoopbackOnly
-            },
+            plain_http: plain_http(self.allow_plain_http),
             method: if self.sso.is_some() {
                 Method::Sso
             } else {
@@ -271,6 +277,22 @@ pub struct ProbeForm {
     /// Whether plain http to another machine is allowed.
     #[serde(default)]
     pub allow_plain_http: bool,
+}
+
+/// Groups to find before anything is connected.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupSearchForm {
+    /// The address of the host.
+    pub host: String,
+    /// Whether plain http to another machine is allowed.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+    /// The access token that looks.
+    #[serde(default)]
+    pub token: TokenForm,
+    /// A part of the path; upper and lower case are the same.
+    pub text: String,
 }
 
 /// How many seats there shall be.
