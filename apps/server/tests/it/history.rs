@@ -1,58 +1,10 @@
 //! The history as a stream.
 
 use futures_util::StreamExt;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, House};
-
-/// A stream of events that is read as it comes.
-struct Events {
-    response: Response,
-    read: String,
-}
-
-impl Events {
-    async fn open(house: &House, query: &str, last: Option<u64>) -> Self {
-        let mut request = house.request(Method::GET, &format!("/events/stream{query}"));
-        if let Some(last) = last {
-            request = request.header("last-event-id", last.to_string());
-        }
-        let response = request.send().await.expect("the server answers");
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self {
-            response,
-            read: String::new(),
-        }
-    }
-
-    /// The next event: its id and its data; `None` at the end.
-    async fn next(&mut self) -> Option<(u64, Value)> {
-        loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
-                let field = |name: &str| {
-                    let mut lines = event.lines();
-                    lines.find_map(|line| {
-                        line.strip_prefix(name)?
-                            .strip_prefix(": ")
-                            .map(str::to_owned)
-                    })
-                };
-                let found = field("id").zip(field("data"));
-                let rest = rest.to_owned();
-                self.read = rest;
-                if let Some((id, data)) = found {
-                    let data = serde_json::from_str(&data).expect("JSON");
-                    return Some((id.parse().expect("a number"), data));
-                }
-                continue;
-            }
-            let chunk = self.response.chunk().await.ok().flatten()?;
-            self.read
-                .push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
-        }
-    }
-}
+use crate::support::{Answer, Events, House};
 
 async fn secret(house: &House, name: &str) {
     let form = json!({"name": name, "value": "a-value-of-it"});

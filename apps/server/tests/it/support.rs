@@ -279,3 +279,51 @@ impl Answer {
         items.iter().map(text).collect()
     }
 }
+
+/// A stream of events that is read as it comes.
+pub(crate) struct Events {
+    response: Response,
+    read: String,
+}
+
+impl Events {
+    pub(crate) async fn open(house: &House, query: &str, last: Option<u64>) -> Self {
+        let mut request = house.request(Method::GET, &format!("/events/stream{query}"));
+        if let Some(last) = last {
+            request = request.header("last-event-id", last.to_string());
+        }
+        let response = request.send().await.expect("the server answers");
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self {
+            response,
+            read: String::new(),
+        }
+    }
+
+    /// The next event: its id and its data; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(u64, Value)> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let field = |name: &str| {
+                    let mut lines = event.lines();
+                    lines.find_map(|line| {
+                        line.strip_prefix(name)?
+                            .strip_prefix(": ")
+                            .map(str::to_owned)
+                    })
+                };
+                let found = field("id").zip(field("data"));
+                let rest = rest.to_owned();
+                self.read = rest;
+                if let Some((id, data)) = found {
+                    let data = serde_json::from_str(&data).expect("JSON");
+                    return Some((id.parse().expect("a number"), data));
+                }
+                continue;
+            }
+            let chunk = self.response.chunk().await.ok().flatten()?;
+            self.read
+                .push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        }
+    }
+}
