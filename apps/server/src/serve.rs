@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use org_core::use_cases::accounts::{self, AccountError};
 use org_core::use_cases::follow::Stop;
 use runtime::config::{Config, ServerConfig};
+use runtime::environment::Environment;
 use runtime::{OpenError, Runtime};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -111,13 +112,14 @@ impl std::fmt::Debug for Tls {
 impl Server {
     /// Opens the installation of `config` and listens. Connections wait until [`Server::serve`].
     pub async fn open(config: &Config, stop: Stop) -> Result<Self, ServeError> {
-        Self::open_with(config, Limits::default(), stop).await
+        Self::open_in(config, Limits::default(), Environment::of_machine(), stop).await
     }
 
-    /// The same with another patience than the usual one.
-    pub async fn open_with(
+    /// The same with another patience than the usual one, and in another environment than that of the machine.
+    pub async fn open_in(
         config: &Config,
         limits: Limits,
+        environment: Environment,
         stop: Stop,
     ) -> Result<Self, ServeError> {
         let tls = acceptor(&config.server)?;
@@ -131,7 +133,7 @@ impl Server {
         };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let runtime = Runtime::open(config).await?;
+        let runtime = Runtime::open_in(config, environment).await?;
         let (setup, code) = if accounts::is_set_up(runtime.accounts()).await? {
             (SetupCode::closed(), None)
         } else {

@@ -2,16 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use gitlab_sim::{Account, GitlabSim, Role as SimRole, TokenSpec, World};
-use org_core::testing::build;
+use org_core::ports::Timer;
+use org_core::testing::{ManualClock, ManualTimer, build};
 use org_core::use_cases::accounts::{self, Client, TokenDraft};
 use org_core::use_cases::follow::Stop;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use runtime::config::{Config, ConfigSources};
+use runtime::environment::{Environment, TokioTimer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use server::http::limits::Limits;
@@ -72,6 +76,60 @@ pub(crate) fn client() -> reqwest::Client {
         .expect("a client")
 }
 
+/// A machine whose clock stands still until the test moves it.
+#[derive(Default)]
+pub(crate) struct Machine {
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+/// Waits for the clock of the test; but a look at what other programs do, which comes several times a second, is only a real wait.
+struct MovedTimer(ManualTimer);
+
+/// What lasts shorter than this is a look.
+const LOOK: Duration = Duration::from_secs(1);
+
+#[async_trait]
+impl Timer for MovedTimer {
+    async fn sleep(&self, duration: Duration) {
+        if duration < LOOK {
+            TokioTimer.sleep(duration).await;
+        } else {
+            self.0.sleep(duration).await;
+        }
+    }
+}
+
+impl Machine {
+    fn environment(&self) -> Environment {
+        Environment {
+            clock: self.clock.clone(),
+            timer: Arc::new(MovedTimer(ManualTimer::new(self.clock.clone()))),
+            ..Environment::of_machine()
+        }
+    }
+
+    /// Waits until the server sleeps until `at`.
+    pub(crate) async fn sleeps_until(&self, at: DateTime<Utc>) {
+        self.comes("nothing sleeps so long", || self.is_asleep(at))
+            .await;
+    }
+
+    /// Whether the server sleeps until `at`.
+    pub(crate) fn is_asleep(&self, at: DateTime<Utc>) -> bool {
+        self.clock.sleeps().contains(&at)
+    }
+
+    async fn comes(&self, otherwise: &str, holds: impl Fn() -> bool) {
+        let held = async {
+            while !holds() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let held = tokio::time::timeout(Duration::from_secs(30), held).await;
+        assert!(held.is_ok(), "{otherwise}: {:?}", self.clock.sleeps());
+    }
+}
+
 /// A server that runs until this value is dropped or [`House::stop`] is called.
 pub(crate) struct House {
     folder: tempfile::TempDir,
@@ -91,14 +149,25 @@ impl House {
 
     pub(crate) async fn with(settings: &[(&str, &str)], limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::open(folder, settings, limits).await
+        Self::open(folder, settings, limits, Environment::of_machine()).await
     }
 
-    async fn open(folder: tempfile::TempDir, settings: &[(&str, &str)], limits: Limits) -> Self {
+    /// On a machine whose time the test moves.
+    pub(crate) async fn on(machine: &Machine) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::open(folder, &[], Limits::default(), machine.environment()).await
+    }
+
+    async fn open(
+        folder: tempfile::TempDir,
+        settings: &[(&str, &str)],
+        limits: Limits,
+        environment: Environment,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped: Stop = stopped.map(drop).boxed().shared();
         let config = config(folder.path(), settings);
-        let server = Server::open_with(&config, limits, stopped)
+        let server = Server::open_in(&config, limits, environment, stopped)
             .await
             .expect("the server opens");
         let state = server.state().clone();
@@ -129,7 +198,8 @@ impl House {
     pub(crate) async fn again(mut self) -> Self {
         self.stop().await;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
-        Self::open(folder, &[], Limits::default()).await
+        let environment = Environment::of_machine();
+        Self::open(folder, &[], Limits::default(), environment).await
     }
 
     /// Has the server stop, and waits until it has.
