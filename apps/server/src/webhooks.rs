@@ -85,14 +85,14 @@ async fn notice(
                 .to_std()
                 .unwrap_or_default();
             let later = state.clone();
-            Box::pin(state.jobs().later(soon(later, organization, wait))).await;
+            Box::pin(state.jobs().later(soon(later, organization.id, wait))).await;
         }
     }
     Ok(StatusCode::ACCEPTED)
 }
 
 /// Starts a sync after the wait, unless the server stops before.
-async fn soon(state: AppState, organization: Organization, wait: Duration) {
+async fn soon(state: AppState, organization: OrganizationId, wait: Duration) {
     let mut stop = state.stop();
     let pause = state.ports().timer.sleep(wait);
     tokio::select! {
@@ -101,15 +101,23 @@ async fn soon(state: AppState, organization: Organization, wait: Duration) {
     }
     {
         let mut hints = state.hints().lock().unwrap_or_else(PoisonError::into_inner);
-        hints.started(organization.id, state.ports().clock.now());
+        hints.started(organization, state.ports().clock.now());
     }
-    let begun = state
-        .jobs()
-        .synchronize(&state, organization, Trigger::Requested, None)
-        .await;
-    if let Err(problem) = begun {
+    if let Err(problem) = synchronize(&state, organization).await {
         tracing::warn!(problem = %problem.body.detail, "a hint is left to the schedule");
     }
+}
+
+/// Begins the sync of an organization as it is now: while the host was left alone somebody may have edited, paused or removed it.
+async fn synchronize(state: &AppState, organization: OrganizationId) -> Result<(), Problem> {
+    let organization = state.ports().organizations.get(organization).await?;
+    if let Some(organization) = organization.filter(|now| now.status.is_scheduled()) {
+        state
+            .jobs()
+            .synchronize(state, organization, Trigger::Requested, None)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The organization of a notice, and the secret that was agreed on for it.

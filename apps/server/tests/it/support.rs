@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use gitlab_sim::{Account, GitlabSim, Role as SimRole, TokenSpec, World};
 use org_core::ports::Timer;
-use org_core::testing::{ManualClock, ManualTimer, build};
+use org_core::testing::{ManualClock, ManualTimer, SequentialIds, build};
 use org_core::use_cases::accounts::{self, Client, TokenDraft};
 use org_core::use_cases::follow::Stop;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -76,10 +76,11 @@ pub(crate) fn client() -> reqwest::Client {
         .expect("a client")
 }
 
-/// A machine whose clock stands still until the test moves it.
+/// A machine whose clock stands still until the test moves it, and whose ids come in a row.
 #[derive(Default)]
 pub(crate) struct Machine {
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ids: Arc<SequentialIds>,
 }
 
 /// Waits for the clock of the test; but a look at what other programs do, which comes several times a second, is only a real wait.
@@ -104,6 +105,7 @@ impl Machine {
         Environment {
             clock: self.clock.clone(),
             timer: Arc::new(MovedTimer(ManualTimer::new(self.clock.clone()))),
+            ids: self.ids.clone(),
             ..Environment::of_machine()
         }
     }
@@ -112,6 +114,11 @@ impl Machine {
     pub(crate) async fn sleeps_until(&self, at: DateTime<Utc>) {
         self.comes("nothing sleeps so long", || self.is_asleep(at))
             .await;
+    }
+
+    /// Waits until the sleep that was to end at `at` has ended.
+    pub(crate) async fn wakes_at(&self, at: DateTime<Utc>) {
+        self.comes("it sleeps on", || !self.is_asleep(at)).await;
     }
 
     /// Whether the server sleeps until `at`.

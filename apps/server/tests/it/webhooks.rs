@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use gitlab_sim::GitlabSim;
-use org_core::ports::Clock as _;
+use org_core::ports::{Clock as _, IdSource as _};
 use org_core::testing::build::noon_plus;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Answer, Events, House, Machine, simulator};
 
@@ -222,4 +223,57 @@ async fn a_signed_notice_is_believed_for_five_minutes_and_only_as_it_was_signed(
         .machine
         .sleeps_until(now + TimeDelta::seconds(10))
         .await;
+}
+
+/// Has something happen to the organization while the host is left alone, and nothing begin of the hint.
+async fn check_skipped(method: Method, path: &str) {
+    let mut scene = Scene::agreed_on(TOKEN).await;
+    scene.noticed(noon_plus(11)).await;
+    let changed = scene.house.send(method, path, json!({})).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let last = scene.machine.ids.next_id();
+    scene.reach(noon_plus(11));
+    scene.machine.wakes_at(noon_plus(11)).await;
+    // A server that stops waits for whatever was begun.
+    scene.house.stop().await;
+    assert_eq!(
+        scene.machine.ids.next_id(),
+        next(last),
+        "something was begun"
+    );
+}
+
+/// The id that comes behind.
+fn next(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128() + 1)
+}
+
+#[tokio::test]
+async fn nothing_begins_for_an_organization_that_was_paused_after_its_notice() {
+    check_skipped(Method::POST, "/organizations/Acme/pause").await;
+}
+
+#[tokio::test]
+async fn nothing_begins_for_an_organization_that_was_removed_after_its_notice() {
+    check_skipped(Method::DELETE, "/organizations/Acme?confirm=Acme").await;
+}
+
+#[tokio::test]
+async fn an_organization_that_was_edited_after_its_notice_is_synchronized_as_it_is_now() {
+    let scene = Scene::agreed_on(TOKEN).await;
+    let mut ends = scene.ends().await;
+    scene.create("first");
+    scene.noticed(noon_plus(11)).await;
+    let name = json!({"name": "Acme Corporation"});
+    let edited = scene
+        .house
+        .send(Method::PATCH, "/organizations/Acme", name)
+        .await;
+    assert_eq!(edited.status, StatusCode::OK, "{}", edited.text);
+    let last = scene.machine.ids.next_id();
+    scene.reach(noon_plus(11));
+    ends.next().await.expect("a sync ends");
+    let job = scene.house.get(&format!("/jobs/{}", next(last))).await;
+    assert_eq!(job.body["kind"], "sync");
+    assert_eq!(job.body["organization_name"], "Acme Corporation");
 }
