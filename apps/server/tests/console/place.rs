@@ -1,6 +1,7 @@
 //! A server with a data directory of its own, and a simulated GitLab beside it.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
@@ -8,8 +9,11 @@ use gitlab_sim::{Account, ApplicationSpec, GitlabSim, ProjectPatch, Role, TokenS
 use org_core::ids::OrganizationId;
 use org_core::organization::Organization;
 use org_core::ports::Ports;
+use org_core::testing::ManualClock;
 use runtime::config::{Config, ConfigSources, ProxyConfig};
+use runtime::environment::Environment;
 use secrecy::ExposeSecret;
+use server::http::limits::Limits;
 use server::{AppState, Server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -101,11 +105,25 @@ impl Place {
     }
 
     pub(crate) async fn open_with(world: World, change: impl FnOnce(&mut Config)) -> Self {
-        Self::configured(world, &[], change).await
+        Self::open_in(Environment::of_machine(), world, &[], change).await
     }
 
     /// With these settings besides.
-    pub(crate) async fn configured(
+    pub(crate) async fn configured(world: World, settings: &[(&str, &str)]) -> Self {
+        Self::open_in(Environment::of_machine(), world, settings, |_| {}).await
+    }
+
+    /// Where it is as late as the test says. What is waited for is really waited for.
+    pub(crate) async fn open_at(clock: Arc<ManualClock>) -> Self {
+        let environment = Environment {
+            clock,
+            ..Environment::of_machine()
+        };
+        Self::open_in(environment, company(1), &[], |_| {}).await
+    }
+
+    async fn open_in(
+        environment: Environment,
         world: World,
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut Config),
@@ -156,7 +174,7 @@ impl Place {
         change(&mut config);
         let (stop, stopped) = oneshot::channel();
         let stopped = stopped.map(drop).boxed().shared();
-        let server = Server::open(&config, stopped)
+        let server = Server::open_in(&config, Limits::default(), environment, stopped)
             .await
             .expect("the server opens");
         let code = server

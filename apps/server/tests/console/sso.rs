@@ -1,6 +1,10 @@
 //! Connecting by signing in at the host, in a window that the page opens and follows.
 
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 use fantoccini::wd::WindowHandle;
+use org_core::testing::ManualClock;
 
 use super::Browser;
 use super::place::Place;
@@ -28,6 +32,18 @@ pub(crate) async fn window(browser: &Browser, first: &WindowHandle) -> WindowHan
         .expect("a window opens")
 }
 
+/// Waits until the window that was opened beside the first one has closed by itself.
+async fn closed(browser: &Browser) {
+    let closed = async {
+        while browser.client().windows().await.expect("the windows").len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::browser::PATIENCE, closed)
+        .await
+        .expect("the window closes by itself");
+}
+
 pub(crate) async fn sign_in_at_host(browser: &Browser) {
     browser.fill("#user_login", "alice").await;
     browser.fill("#user_password", "her password").await;
@@ -52,14 +68,7 @@ async fn a_person_signs_in_at_the_host_in_a_window_of_its_own() {
     browser.press("Authorize").await;
     client.switch_to_window(first).await.expect("it is there");
     browser.sees("Its first sync has ended").await;
-    let closed = async {
-        while client.windows().await.expect("the windows").len() > 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(super::browser::PATIENCE, closed)
-        .await
-        .expect("the window closes by itself");
+    closed(&browser).await;
     let organization = place.organization().await;
     assert!(organization.auth.is_sso());
     assert_eq!(organization.account.login.as_str(), "alice");
@@ -120,6 +129,73 @@ async fn a_denial_and_a_closed_window_are_told_apart() {
     browser.press("Authorize").await;
     client.switch_to_window(first).await.expect("it is there");
     browser.sees("Its first sync has ended").await;
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+/// What the console says once the ten minutes are over, and how to go on.
+async fn sees_that_it_is_over(browser: &Browser) {
+    browser
+        .sees("The sign-in took longer than ten minutes")
+        .await;
+    browser.sees("Start the sign-in again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_agrees_too_late_in_the_same_tab_is_told() {
+    let clock = Arc::new(ManualClock::default());
+    let place = Place::open_at(clock.clone()).await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    proceed(&browser, &place).await;
+    browser.click("[data-same-tab]").await;
+    sign_in_at_host(&browser).await;
+    clock.advance(TimeDelta::minutes(10));
+    browser.press("Authorize").await;
+    browser.arrives("/organizations/attempts/").await;
+    sees_that_it_is_over(&browser).await;
+    browser.sees("Nothing was stored").await;
+    let roster = place.ports().organizations.roster().await;
+    assert!(roster.expect("a roster").organizations.is_empty());
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert!(secrets.is_empty(), "{secrets:?}");
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_agrees_too_late_in_a_window_that_was_left_open_is_told_there() {
+    let clock = Arc::new(ManualClock::default());
+    let place = Place::open_at(clock.clone()).await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let first = browser.client().window().await.expect("a window");
+    let client = browser.client();
+    proceed(&browser, &place).await;
+    let pop = window(&browser, &first).await;
+    client
+        .switch_to_window(pop.clone())
+        .await
+        .expect("it is there");
+    sign_in_at_host(&browser).await;
+    // A page that is loaded again does not know its window any more, and closes none.
+    client.switch_to_window(first).await.expect("it is there");
+    client.refresh().await.expect("it loads");
+    browser.sees("You have ten minutes").await;
+    clock.advance(TimeDelta::minutes(10));
+    sees_that_it_is_over(&browser).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    browser.press("Authorize").await;
+    sees_that_it_is_over(&browser).await;
+    browser.is_accessible("agreed too late").await;
+    let roster = place.ports().organizations.roster().await;
+    assert!(roster.expect("a roster").organizations.is_empty());
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert!(secrets.is_empty(), "{secrets:?}");
     browser.is_content(&[place.sim().url()]).await;
     browser.close().await;
     place.close().await;

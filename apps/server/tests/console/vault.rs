@@ -28,7 +28,7 @@ pub(crate) async fn with_two_vaults(world: World) -> Option<(Place, Bao, TempDir
             file.to_str().expect("a path"),
         ),
     ];
-    let place = Place::configured(world, &settings, |_| {}).await;
+    let place = Place::configured(world, &settings).await;
     Some((place, bao, folder))
 }
 
