@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use fantoccini::wd::WindowHandle;
+use org_core::attempt::AttemptState;
 use org_core::testing::ManualClock;
 
 use super::Browser;
@@ -140,6 +141,64 @@ async fn sees_that_it_is_over(browser: &Browser) {
         .sees("The sign-in took longer than ten minutes")
         .await;
     browser.sees("Start the sign-in again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_waits_for_ten_minutes_says_so_and_begins_again() {
+    let clock = Arc::new(ManualClock::default());
+    let place = Place::open_at(clock.clone()).await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let first = browser.client().window().await.expect("a window");
+    let client = browser.client();
+    proceed(&browser, &place).await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    browser.find("#user_login").await;
+    let back = client.switch_to_window(first.clone()).await;
+    back.expect("it is there");
+    browser.sees("You have ten minutes").await;
+
+    clock.advance(TimeDelta::minutes(10) - TimeDelta::seconds(1));
+    // What the page asks for all the time: there is nothing new.
+    let asks = "const done = arguments[arguments.length - 1]; \
+                fetch(document.querySelector('#steps').getAttribute('hx-get')).then((answer) => done(answer.status))";
+    let answered = client.execute_async(asks, Vec::new()).await;
+    assert_eq!(answered.expect("the script runs"), 204);
+    clock.advance(TimeDelta::seconds(1));
+    sees_that_it_is_over(&browser).await;
+    browser.sees("Nothing was stored").await;
+    assert!(!browser.has("was denied").await);
+    assert!(!browser.has("window was closed").await);
+    browser.is_accessible("an expired sign-in").await;
+    closed(&browser).await;
+
+    // What was typed is still there, and a new sign-in has ten minutes of its own.
+    browser.press("Change the settings and try again").await;
+    assert_eq!(browser.value("#name").await, "acme");
+    browser.click("[data-proceed]").await;
+    let pop = window(&browser, &first).await;
+    client.switch_to_window(pop).await.expect("it is there");
+    sign_in_at_host(&browser).await;
+    browser.press("Authorize").await;
+    client.switch_to_window(first).await.expect("it is there");
+    browser.sees("Its first sync has ended").await;
+    let attempts = place.ports().attempts.list(10).await.expect("a list");
+    let states: Vec<&AttemptState> = attempts.iter().map(|attempt| &attempt.state).collect();
+    let [
+        AttemptState::Succeeded { .. },
+        AttemptState::Failed { reason, .. },
+    ] = states[..]
+    else {
+        panic!("{states:?}");
+    };
+    assert!(reason.contains("longer than ten minutes"), "{reason}");
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert_eq!(secrets.len(), 1, "{secrets:?}");
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

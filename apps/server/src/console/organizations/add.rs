@@ -232,7 +232,7 @@ pub(super) async fn reach(
         return Ok(render(&reach));
     }
     let page = form_page(&state, (&caller, &csrf), form, Some(reach)).await?;
-    Ok(render(&page))
+    Ok(sso::with_pop_up(render(&page)))
 }
 
 /// The token of the form, where there is a good one: hosts tell their version only to those who have one.

@@ -232,7 +232,6 @@ pub(super) async fn edit(
         Some(End::Failed(problem)) => attempt.form.clone().refused(&problem),
         _ => attempt.form.clone(),
     };
-    Ok(render(
-        &form_page(&state, (&caller, &csrf), form, None).await?,
-    ))
+    let page = form_page(&state, (&caller, &csrf), form, None).await?;
+    Ok(super::sso::with_pop_up(render(&page)))
 }

@@ -88,7 +88,8 @@ pub(super) async fn proceed(
         let form = form.mistaken(vec![error]);
         let frame = frame(&organization, &admin.0, &csrf);
         let page = show(&state, frame, &organization, form).await?;
-        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        let page = render_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        return Ok(super::sso::with_pop_up(page));
     }
     let actor = admin.actor();
     let name = organization.name.to_string();
