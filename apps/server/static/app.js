@@ -82,8 +82,10 @@
   function followWindow() {
     const asked = document.querySelector("[data-sign-in]");
     if (!asked) {
-      if (sent && pop && !pop.closed && document.querySelector("#steps")) pop.close();
-      if (sent) pop = null;
+      // Steps that ask for nothing need no window: the sign-in is done, is over, or could not even begin.
+      const steps = document.querySelector("#steps");
+      if (steps) pop?.close();
+      if (steps || sent) pop = null;
       return;
     }
     const url = asked.dataset.signIn;

@@ -460,6 +460,7 @@ async fn a_host_that_does_not_know_us_is_told_with_what_to_register() {
         .sees("No application is configured for signing in")
         .await;
     browser.sees("/callback/").await;
+    closed(&browser).await;
     browser.is_content(&[]).await;
     browser.close().await;
     place.close().await;
