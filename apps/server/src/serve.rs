@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -101,7 +102,10 @@ pub struct Server {
 }
 
 #[derive(Clone)]
-struct Tls(TlsAcceptor);
+struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: Arc<tls::Certificate>,
+}
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -196,6 +200,10 @@ impl Server {
         let drain = state.config().server.drain;
         let router = router(&state);
         let workers = tokio::spawn(workers::follow(state.clone()));
+        if let Some(tls) = &tls {
+            let (timer, stop) = (state.ports().timer.clone(), state.stop());
+            tokio::spawn(tls.certificate.clone().follow(timer, stop));
+        }
         let limits = *state.limits();
         let connections = accept(listener, tls, (router, limits), state.stop()).await;
         tracing::info!("stopping: what is under way may end");
@@ -217,7 +225,13 @@ impl Server {
 
 fn acceptor(config: &ServerConfig) -> Result<Option<Tls>, ServeError> {
     match (&config.tls_certificate, &config.tls_key) {
-        (Some(certificate), Some(key)) => Ok(Some(Tls(tls::acceptor(certificate, key)?))),
+        (Some(chain), Some(key)) => {
+            let (acceptor, certificate) = tls::acceptor(chain, key)?;
+            Ok(Some(Tls {
+                acceptor,
+                certificate,
+            }))
+        }
         (None, None) => Ok(None),
         _ => Err(ServeError::HalfTls),
     }
@@ -242,7 +256,7 @@ async fn accept(
     (router, limits): (Router, Limits),
     stop: Stop,
 ) -> JoinSet<()> {
-    let room = std::sync::Arc::new(Semaphore::new(limits.connections));
+    let room = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let mut stopped = stop.clone();
     loop {
@@ -287,7 +301,7 @@ async fn connection(
     };
     match tls {
         None => answer(stream, peer, (router, limits), stop).await,
-        Some(Tls(acceptor)) => {
+        Some(Tls { acceptor, .. }) => {
             match tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => answer(stream, peer, (router, limits), stop).await,
                 Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS came about"),

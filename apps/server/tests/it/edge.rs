@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use server::http::limits::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, House, PASSWORD, client};
+use crate::support::{Answer, House, Machine, PASSWORD, client};
 
 /// Sends bytes as they are, and reads until the server closes the connection.
 async fn raw(house: &House, bytes: &[u8]) -> String {
@@ -373,6 +374,60 @@ async fn a_trusted_proxy_is_believed_and_cookies_then_demand_https() {
     assert_eq!(direct.problem(), "421 unknown_host");
 }
 
+/// A client that trusts this certificate and no other.
+fn trusting(certificate: &str, house: &House) -> reqwest::Client {
+    let root = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([root])
+        .resolve("localhost", house.address)
+        .build()
+        .expect("a client")
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_without_a_restart() {
+    let made = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (chain, key) = (
+        folder.path().join("cert.pem"),
+        folder.path().join("key.pem"),
+    );
+    let write = |pair: &(String, String)| {
+        std::fs::write(&chain, &pair.0).expect("written");
+        std::fs::write(&key, &pair.1).expect("written");
+    };
+    let (old, new) = (made(), made());
+    write(&old);
+    let settings = [
+        ("FORGEHOLD_SERVER__TLS_CERTIFICATE", chain.to_str()),
+        ("FORGEHOLD_SERVER__TLS_KEY", key.to_str()),
+    ]
+    .map(|(name, path)| (name, path.expect("a path")));
+    let machine = Machine::default();
+    let house = House::on_with(&machine, &settings).await;
+    let url = format!("https://localhost:{}/healthz", house.address.port());
+    let answers = async |pair: &(String, String)| {
+        let client = trusting(&pair.0, &house);
+        client.get(&url).send().await.is_ok()
+    };
+    assert!(answers(&old).await && !answers(&new).await);
+    write(&new);
+    let renewed = async {
+        while !answers(&new).await {
+            // It may not have gone to sleep before the minute was over.
+            machine.clock.advance(TimeDelta::minutes(1));
+        }
+    };
+    let renewed = tokio::time::timeout(Duration::from_secs(30), renewed).await;
+    renewed.expect("the new certificate is used");
+    assert!(!answers(&old).await);
+}
+
 #[tokio::test]
 async fn tls_is_spoken_with_the_certificate_of_the_configuration() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
@@ -389,13 +444,7 @@ async fn tls_is_spoken_with_the_certificate_of_the_configuration() {
         ("FORGEHOLD_SERVER__TLS_KEY", key.as_str()),
     ];
     let house = House::with(&settings, Limits::default()).await;
-    let root = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).expect("a certificate");
-    let trusting = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([root])
-        .resolve("localhost", house.address)
-        .build()
-        .expect("a client");
+    let trusting = trusting(&made.cert.pem(), &house);
     let url = format!("https://localhost:{}/sign-in", house.address.port());
     let page = Answer::of(trusting.get(&url)).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);

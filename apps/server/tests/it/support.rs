@@ -161,8 +161,12 @@ impl House {
 
     /// On a machine whose time the test moves.
     pub(crate) async fn on(machine: &Machine) -> Self {
+        Self::on_with(machine, &[]).await
+    }
+
+    pub(crate) async fn on_with(machine: &Machine, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self::open(folder, &[], Limits::default(), machine.environment()).await
+        Self::open(folder, settings, Limits::default(), machine.environment()).await
     }
 
     async fn open(
