@@ -123,12 +123,13 @@ impl HostUrl {
             return Err(HostUrlError::Empty);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(if text.contains('@') {
-                HostUrlError::Credentials
-            } else {
-                HostUrlError::NoScheme {
-                    text: text.to_owned(),
-                }
+            if text.contains('@') {
+                return Err(HostUrlError::Credentials);
+            }
+            // What is no address with a scheme either is refused for that, since the advice would not help.
+            Self::parse(&format!("https://{text}"), plain_http)?;
+            return Err(HostUrlError::NoScheme {
+                text: text.to_owned(),
             });
         };
         // Only what stands before the path can hold credentials, and they are refused before anything is echoed.

@@ -34,6 +34,10 @@ fn each_mistake_has_its_own_answer() {
         "the host `gitlab.com` has no scheme; write https://gitlab.com",
     );
     check(
+        "gitlab dot com",
+        "the host address is not a valid URL (invalid international domain name); write it like https://gitlab.example.com",
+    );
+    check(
         "ssh://gitlab.com",
         "the scheme `ssh` is not supported; use https",
     );
