@@ -6,6 +6,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
+use crate::device::Device;
 use crate::host::{HostUrl, PlainHttp, Service};
 use crate::ids::{DeviceId, OrganizationId};
 use crate::listing::{GroupScope, PersonalNamespace, Scope};
@@ -286,15 +287,17 @@ impl SettingsDraft {
         let scope = keep_all(&mut errors, self.parse_scope());
         let schedule = keep_all(&mut errors, self.schedule.parse());
         let default_device = match self.device.as_deref().map(str::trim) {
-            None | Some("" | "embedded") => Some(DeviceId::EMBEDDED),
-            Some(text) if text.parse() == Ok(DeviceId::EMBEDDED) => Some(DeviceId::EMBEDDED),
+            None | Some("" | Device::EMBEDDED) => Some(DeviceId::EMBEDDED),
+            // Whether there is such a device is for the registry to say.
             Some(text) => {
-                let message = format!("there is no device `{text}`; the only one is `embedded`");
-                errors.push(FieldError {
+                let id = text.parse().map_err(|_| FieldError {
                     field: Field::Device,
-                    message,
+                    message: format!(
+                        "there is no device `{text}`; give the id of one, or `{}` for this installation itself",
+                        Device::EMBEDDED
+                    ),
                 });
-                None
+                keep_all(&mut errors, id.map_err(|error| vec![error]))
             }
         };
         match (scope, schedule, default_device) {

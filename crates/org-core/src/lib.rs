@@ -45,6 +45,7 @@
 
 pub mod accounts;
 pub mod attempt;
+pub mod device;
 pub mod draft;
 pub mod event;
 pub mod host;

@@ -142,6 +142,11 @@ text_type!(
     parse_vault_name
 );
 text_type!(
+    /// The name of a device in this installation: small letters, digits and `-`, at most 40.
+    DeviceName,
+    parse_device_name
+);
+text_type!(
     /// The full path of a group, like `company/platform`.
     ///
     /// Surrounding slashes are dropped. The case is kept as typed; compare with [`GroupPath::matches`].
@@ -252,10 +257,17 @@ fn parse_secret_name(text: &str) -> Result<String, TextError> {
 }
 
 fn parse_vault_name(text: &str) -> Result<String, TextError> {
-    const KIND: &str = "the vault's name";
-    refuse_secret(KIND, text)?;
-    bounded(KIND, text, 40)?;
-    only(KIND, text, "small letters, digits and `-`", |c| {
+    plain_name("the vault's name", text)
+}
+
+fn parse_device_name(text: &str) -> Result<String, TextError> {
+    plain_name("the device's name", text)
+}
+
+fn plain_name(kind: &'static str, text: &str) -> Result<String, TextError> {
+    refuse_secret(kind, text)?;
+    bounded(kind, text, 40)?;
+    only(kind, text, "small letters, digits and `-`", |c| {
         c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
     })?;
     Ok(text.to_owned())

@@ -12,7 +12,9 @@ use oidc_adapter::{OidcConfig, OidcProvider};
 use org_core::accounts::IdentityPolicy;
 use org_core::event::{Actor, Event, Subject};
 use org_core::ids::ProcessId;
-use org_core::ports::{AccountPorts, Clock, IdentityPorts, Ports, StoreError, Timer, VaultError};
+use org_core::ports::{
+    AccountPorts, Clock, IdentityPorts, OnlyEmbedded, Ports, StoreError, Timer, VaultError,
+};
 use org_core::use_cases::follow::SyncOptions;
 use org_core::vaults::RecordedVault;
 use rand::SeedableRng;
@@ -23,7 +25,7 @@ use vault_adapter::{CheckReport, EmbeddedVault, OpenBaoVault};
 
 use crate::config::{Config, OidcSettings, ProxyConfig};
 use crate::entitlements::ConfiguredSeats;
-use crate::environment::{Environment, OsEntropy};
+use crate::environment::Environment;
 use crate::passwords::Argon2Hasher;
 use crate::vaults::{self, Opened};
 
@@ -145,6 +147,7 @@ impl Runtime {
             licenses: shared.clone(),
             entitlements: Arc::new(ConfiguredSeats::new(shared.clone())),
             access: shared.clone(),
+            devices: Arc::new(OnlyEmbedded),
             events: shared,
             clock,
             timer,
@@ -155,7 +158,7 @@ impl Runtime {
             accounts: Arc::new(store.clone()),
             answers: Arc::new(store.clone()),
             passwords: Arc::new(Argon2Hasher::new()),
-            entropy: Arc::new(OsEntropy),
+            entropy: ports.entropy.clone(),
             clock: ports.clock.clone(),
             ids: ids.clone(),
         };

@@ -80,7 +80,7 @@ fn all_mistakes_are_told_at_once() {
     zone: there is no time zone "Europe/Warsav"; did you mean Europe/Warsaw?
     weekdays: "someday" is not a day of the week; write mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, weekdays or weekends
     sync-at: the hour of "25:00" is out of range; hours go from 00 to 23
-    device: there is no device `laptop`; the only one is `embedded`
+    device: there is no device `laptop`; give the id of one, or `embedded` for this installation itself
     name: the organization's name is empty
     "#);
 }

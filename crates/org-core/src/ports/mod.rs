@@ -7,6 +7,7 @@ mod access;
 mod accounts;
 mod answers;
 mod credential;
+mod devices;
 mod environment;
 mod host;
 mod identity;
@@ -32,6 +33,7 @@ pub use accounts::{
 };
 pub use answers::{AnswerStore, Begun, KeptAnswer, KeyedRequest};
 pub use credential::{AccessTokens, Credential, HostAccess};
+pub use devices::{DeviceRegistry, OnlyEmbedded};
 pub use environment::{Clock, Entropy, EntropyError, IdSource, Timer};
 pub use host::{
     Confirmation, HostError, Identity, ListingStream, Probe, ProbeReport, ProbeStep, ProbeStepKind,
@@ -81,6 +83,8 @@ pub struct Ports {
     pub licenses: Arc<dyn LicenseStore>,
     /// How many seats there are.
     pub entitlements: Arc<dyn Entitlements>,
+    /// Which devices there are.
+    pub devices: Arc<dyn DeviceRegistry>,
     /// The history.
     pub events: Arc<dyn EventStore>,
     /// Who read which secret.

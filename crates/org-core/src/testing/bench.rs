@@ -12,7 +12,7 @@ use super::{
 };
 use crate::license::pool::Seats;
 use crate::ports::{
-    AttemptStore, Clock as _, EventStore, HostAccess, InventoryStore, LicenseStore,
+    AttemptStore, Clock as _, EventStore, HostAccess, InventoryStore, LicenseStore, OnlyEmbedded,
     OrganizationStore, Ports, RenewalStore, SignInStore, SyncStore, Timer,
 };
 use crate::vaults::{VaultHandle, Vaults};
@@ -72,6 +72,7 @@ impl TestBench {
             syncs: store.clone(),
             licenses: store.clone(),
             entitlements: entitlements.clone(),
+            devices: Arc::new(OnlyEmbedded),
             events: store.clone(),
             access: Arc::new(MemoryAccess::default()),
             clock: clock.clone(),

@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::attempt::{ATTEMPT_LIFETIME, AttemptState, ConnectionAttempt};
+use crate::device::{Device, DeviceKind, DeviceState};
 use crate::event::{Actor, Event, Subject};
 use crate::host::{HostUrl, Service};
 use crate::ids::{
@@ -404,6 +405,16 @@ impl OrganizationBuilder {
     /// The organization.
     pub fn build(self) -> Organization {
         self.0
+    }
+}
+
+/// An agent of that name that is online.
+pub fn agent(number: u64, name: &str) -> Device {
+    Device {
+        id: DeviceId::from_uuid(Uuid::from_u128(number.into())),
+        name: parsed(name),
+        kind: DeviceKind::Agent,
+        state: DeviceState::Online,
     }
 }
 

@@ -40,6 +40,37 @@ mod access {
     }
 }
 
+/// A registry that knows an agent too.
+struct WithAgent;
+
+#[async_trait]
+impl crate::ports::DeviceRegistry for WithAgent {
+    async fn devices(&self) -> Result<Vec<crate::device::Device>, crate::ports::StoreError> {
+        Ok(vec![
+            crate::device::Device::embedded(),
+            build::agent(7, "berlin"),
+        ])
+    }
+}
+
+mod devices_without_agents {
+    use super::*;
+
+    crate::device_registry_contract! {
+        run = block_on,
+        make = Arc::new(crate::ports::OnlyEmbedded),
+    }
+}
+
+mod devices_with_an_agent {
+    use super::*;
+
+    crate::device_registry_contract! {
+        run = block_on,
+        make = Arc::new(WithAgent),
+    }
+}
+
 mod vault_transfer {
     use super::*;
 

@@ -15,7 +15,7 @@ use crate::ports::{
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::{Login, OrganizationName, SecretName};
 use crate::use_cases::preflight::{self, Candidate, Coverage, Token};
-use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError, credential};
+use crate::use_cases::{Progress, STALE_RETRIES, UseCaseError, credential, devices};
 
 /// What `--check` shows: who the token is and what would be covered. Nothing was stored.
 #[derive(Debug, Clone)]
@@ -72,6 +72,7 @@ pub async fn connect(
         .validate()
         .map_err(|errors| UseCaseError::Invalid { errors })?;
     let by_token = ByToken::of(&draft)?;
+    devices::ready(ports, draft.settings.default_device).await?;
     // What somebody else left behind is no reason to refuse this one; whoever cleans up next gets it.
     let _ = clean_up(ports).await;
     let now = ports.clock.now();

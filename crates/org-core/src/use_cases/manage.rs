@@ -13,7 +13,7 @@ use crate::text::OrganizationName;
 use crate::use_cases::credential::{self, Revocation};
 use crate::use_cases::licenses::plan_with;
 use crate::use_cases::preflight::{self, Candidate};
-use crate::use_cases::{STALE_RETRIES, UseCaseError};
+use crate::use_cases::{STALE_RETRIES, UseCaseError, devices};
 
 /// What shall change, as typed; `None` leaves a setting as it is.
 #[derive(Debug, Clone, Default)]
@@ -117,6 +117,9 @@ pub async fn edit(
         let changes = changes(&before, &organization);
         if changes.is_empty() {
             return Ok(organization);
+        }
+        if before.settings.default_device != organization.settings.default_device {
+            devices::ready(ports, organization.settings.default_device).await?;
         }
         if rescoped {
             let access = credential::access(ports, &before).await?;

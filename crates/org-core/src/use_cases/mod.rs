@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod connect;
 pub mod credential;
+pub mod devices;
 mod error;
 pub mod expiry;
 pub mod follow;

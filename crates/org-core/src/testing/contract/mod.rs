@@ -25,6 +25,7 @@
 pub mod access;
 pub mod accounts;
 pub mod attempts;
+pub mod devices;
 pub mod events;
 pub mod host;
 pub mod identities;
@@ -345,6 +346,7 @@ mod tests {
         check(include_str!("access.rs"), &[]);
         check(include_str!("accounts.rs"), &[]);
         check(include_str!("attempts.rs"), &[]);
+        check(include_str!("devices.rs"), &[]);
         check(include_str!("events.rs"), &[]);
         check(include_str!("identities.rs"), &[]);
         check(include_str!("oauth.rs"), &[]);

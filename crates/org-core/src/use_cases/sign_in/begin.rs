@@ -19,7 +19,7 @@ use crate::ports::{AuthorizationRequest, Ports};
 use crate::secret::{SecretOwner, SecretRef};
 use crate::text::SecretName;
 use crate::use_cases::reconnect::BlindReconnect;
-use crate::use_cases::{Progress, UseCaseError, connect, preflight};
+use crate::use_cases::{Progress, UseCaseError, connect, devices, preflight};
 
 /// Where the browser comes back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +188,7 @@ pub(super) async fn open_attempt(
     draft: &ValidDraft,
     actor: &Actor,
 ) -> Result<ConnectionAttempt, UseCaseError> {
+    devices::ready(ports, draft.settings.default_device).await?;
     if let Some(name) = &draft.name
         && ports.organizations.find(name).await?.is_some()
     {

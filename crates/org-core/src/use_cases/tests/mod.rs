@@ -3,6 +3,7 @@
 mod accounts;
 mod arriving;
 mod connecting;
+mod devices;
 mod expiring;
 mod following;
 mod holding;
