@@ -2,6 +2,7 @@
 //! same commands are done by a server; `remote` has those.
 
 mod completions;
+mod device;
 mod doctor;
 mod events;
 mod group;
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Look after the password managers that secrets are kept in
     #[command(subcommand)]
     Vault(vault::Command),
+    /// Look at the machines that talk to hosts
+    #[command(subcommand)]
+    Device(device::Command),
     /// Try schedules
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -76,6 +80,7 @@ pub(crate) async fn here(command: Command, app: &App) -> Result {
         Command::License(command) => license::run(command, app).await,
         Command::Secret(command) => secret::run(command, app).await,
         Command::Vault(command) => vault::run(command, app).await,
+        Command::Device(command) => device::run(command, app).await,
         Command::Schedule(command) => schedule::run(command, app).await,
         Command::Sync(command) => sync::run(command, app).await,
         Command::Events(args) => events::run(args, app).await,

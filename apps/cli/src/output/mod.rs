@@ -5,6 +5,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod check;
+pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod group;

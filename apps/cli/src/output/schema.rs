@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::ErrorReport;
 use super::attempt::Attempt;
 use super::check::Check;
+use super::device::Device;
 use super::doctor::Examination;
 use super::event::Event;
 use super::group::Group;
@@ -55,6 +56,7 @@ impl Answers {
                 .into_generator(),
             rows: Vec::new(),
         };
+        all.add::<Device>("device list", List);
         all.add::<Examination>("doctor", One);
         all.add::<Event>("events", List);
         all.add::<Event>("events --follow", Lines);

@@ -95,7 +95,7 @@ fn all_mistakes_are_told_at_once() {
       --group: `a//b` is not a group path; write it as in the address bar after the host, like `company/platform`
       --zone: there is no time zone "Mars/Base"; write an IANA name such as Europe/Warsaw or UTC
       --sync-at: the hour of "25:00" is out of range; hours go from 00 to 23
-      --device: there is no device `laptop`; the only one is `embedded`
+      --device: there is no device `laptop`; give the id of one, or `embedded` for this installation itself
     "#);
     nothing_in(&place);
 }

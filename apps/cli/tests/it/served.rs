@@ -191,6 +191,7 @@ fn the_same_commands_have_the_same_output() {
         "secret move one --to nowhere",
         "secret link three --path ci/gitlab --key token --vault embedded",
         "secret link three --path ../x --key token --vault embedded",
+        "device list",
         "vault list",
         "vault check",
         "sync list",

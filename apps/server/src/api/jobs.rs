@@ -8,10 +8,8 @@ use axum::http::StatusCode;
 use org_core::attempt::ConnectionAttempt;
 use org_core::draft::{Field, FieldError, ScheduleDraft};
 use org_core::host::HostUrl;
-use org_core::ids::DeviceId;
 use org_core::ports::Probe;
-use org_core::use_cases::UseCaseError;
-use org_core::use_cases::overview::{self, Which};
+use org_core::use_cases::{UseCaseError, devices};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,7 +32,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(job, give_up))
         .routes(routes!(attempts))
-        .routes(routes!(devices))
+        .routes(routes!(list_devices))
         .routes(routes!(probe))
         .routes(routes!(preview))
 }
@@ -110,20 +108,14 @@ async fn attempts(
 
 /// List the machines that talk to hosts
 #[utoipa::path(get, path = "/devices", tag = "devices", responses((status = 200, body = Page<Device>)))]
-async fn devices(
+async fn list_devices(
     _: Reader,
     State(state): State<AppState>,
 ) -> Result<axum::Json<Page<Device>>, Problem> {
-    let overviews = overview::all(state.ports(), Which::Present).await?;
-    let here = overviews
-        .iter()
-        .filter(|overview| overview.organization.settings.default_device == DeviceId::EMBEDDED);
-    Ok(axum::Json(Page::whole(vec![Device {
-        id: DeviceId::EMBEDDED.to_string(),
-        name: "embedded".to_owned(),
-        state: "online".to_owned(),
-        organizations: here.count() as u64,
-    }])))
+    let rows = devices::list(state.ports()).await?;
+    Ok(axum::Json(Page::whole(
+        rows.iter().map(Device::from).collect(),
+    )))
 }
 
 /// Try to reach a host from this server, step by step

@@ -6,15 +6,14 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use org_core::host::{HostUrl, PlainHttp};
-use org_core::ids::DeviceId;
 use org_core::ports::Probe;
-use org_core::use_cases::overview::{self, Which};
+use org_core::use_cases::devices::{self, DeviceRow};
 
 use super::form::Form;
 use super::frame::{Frame, Section, render};
-use super::organizations::Reach;
+use super::organizations::{DeviceChoice, Reach};
 use super::urls;
-use super::view::{Badge, Tone, sentence};
+use super::view::sentence;
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser, Operator};
 use crate::state::AppState;
@@ -25,13 +24,22 @@ pub(super) fn router() -> Router<AppState> {
         .route("/devices/reach", post(reach))
 }
 
-/// A machine.
+/// A machine, and the names and pages of the organizations that it works for.
 pub(super) struct DeviceView {
-    pub(super) name: &'static str,
-    pub(super) about: &'static str,
-    pub(super) badge: Badge,
-    pub(super) id: String,
+    pub(super) device: DeviceChoice,
     pub(super) organizations: Vec<(String, String)>,
+}
+
+impl DeviceView {
+    fn of(row: &DeviceRow) -> Self {
+        let organizations = row.organizations.iter();
+        Self {
+            device: DeviceChoice::of(&row.device),
+            organizations: organizations
+                .map(|(id, name)| (name.to_string(), urls::organization(*id)))
+                .collect(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -49,26 +57,10 @@ async fn draw(
     form: Form,
     reach: Option<Reach>,
 ) -> Result<DevicesPage, Problem> {
-    let overviews = overview::all(state.ports(), Which::Present).await?;
-    let here = overviews
-        .iter()
-        .filter(|overview| overview.organization.settings.default_device == DeviceId::EMBEDDED)
-        .map(|overview| {
-            let organization = &overview.organization;
-            (
-                organization.name.to_string(),
-                urls::organization(organization.id),
-            )
-        });
+    let rows = devices::list(state.ports()).await?;
     Ok(DevicesPage {
         frame,
-        devices: vec![DeviceView {
-            name: "This server",
-            about: "The embedded device, there from the first start",
-            badge: Badge::new(Tone::Good, "circle-check", "Online"),
-            id: DeviceId::EMBEDDED.to_string(),
-            organizations: here.collect(),
-        }],
+        devices: rows.iter().map(DeviceView::of).collect(),
         form,
         reach,
     })

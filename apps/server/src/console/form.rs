@@ -150,6 +150,11 @@ impl Form {
         self.general.is_some() || !self.problems.is_empty()
     }
 
+    /// Whether something is wrong at that field.
+    pub(super) fn is_wrong(&self, name: &str) -> bool {
+        self.problems_at(name).next().is_some()
+    }
+
     fn problems_at<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.problems
             .iter()
@@ -169,7 +174,7 @@ impl Form {
     pub(super) fn aria(&self, name: &str, hinted: bool) -> Aria {
         Aria {
             name: name.to_owned(),
-            invalid: self.problems_at(name).next().is_some(),
+            invalid: self.is_wrong(name),
             hinted,
         }
     }

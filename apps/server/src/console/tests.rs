@@ -43,6 +43,17 @@ pub(super) fn frame(section: Section) -> Frame {
     }
 }
 
+pub(super) fn device() -> super::organizations::DeviceChoice {
+    super::organizations::DeviceChoice {
+        id: HOSTILE.to_owned(),
+        name: HOSTILE.to_owned(),
+        about: "An agent on another machine",
+        word: "Offline",
+        badge: Badge::new(Tone::Bad, "circle-x", HOSTILE),
+        since: Some(at()),
+    }
+}
+
 pub(super) fn form() -> Form {
     let fields = [
         "name", "code", "login", "host", "next", "policy", "seats", "scope", "role",
@@ -317,10 +328,7 @@ fn devices_people_and_tokens() {
     check(&devices::DevicesPage {
         frame: frame(Section::Devices),
         devices: vec![devices::DeviceView {
-            name: "This server",
-            about: "The embedded device",
-            badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
-            id: HOSTILE.to_owned(),
+            device: device(),
             organizations: vec![(HOSTILE.to_owned(), HOSTILE.to_owned())],
         }],
         form: form(),

@@ -502,7 +502,7 @@ async fn hosts_are_probed_and_devices_listed() {
         .await;
     assert_eq!(bad.problem(), "422 invalid host");
     let devices = house.get("/devices").await;
-    assert_eq!(devices.body["items"][0]["organizations"], 1);
+    assert_eq!(devices.body["items"][0]["organizations"], json!(["Acme"]));
     let preview = house
         .send(
             Method::POST,

@@ -81,7 +81,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     sso: SsoArgs,
 
-    /// The default device, which authenticates and does the work; the only one is `embedded`
+    /// The default device, which authenticates and does the work; give the id of one, or `embedded` for this installation itself
     #[arg(long, value_name = "DEVICE", help_heading = "Connecting")]
     device: Option<String>,
 

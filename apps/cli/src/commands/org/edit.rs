@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) schedule: ScheduleArgs,
 
-    /// The default device; the only one is `embedded`
+    /// The default device; give the id of one, or `embedded` for this installation itself
     #[arg(long, value_name = "DEVICE", help_heading = "Connecting")]
     pub(crate) device: Option<String>,
 }

@@ -12,11 +12,12 @@ use runtime::remote::Verb;
 use serde_json::{Value, json};
 
 use super::paging::{self, Paging};
-use super::{Command, group, here, schedule, vault};
+use super::{Command, device, group, here, schedule, vault};
 use crate::app::App;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::output::device::Device;
 use crate::output::organization::Organization;
 use crate::output::vault::{Checked, Vault};
 use crate::remote::{Page, Remote};
@@ -49,6 +50,9 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
             } else {
                 Exit::ProblemFound
             })
+        }
+        Command::Device(device::Command::List(_)) => {
+            whole::<Device>(&app.output, remote, &["devices"], &[]).await
         }
         Command::Vault(vault::Command::Check(_)) => {
             let path = ["vaults", "check"];

@@ -1,9 +1,12 @@
 //! Work that goes on when its request was answered.
 
+use org_core::device::DeviceState;
+use org_core::use_cases::devices::DeviceRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sync::SyncRun;
+use super::time::stamp;
 use crate::api::problem::ProblemBody;
 
 /// A piece of work that a request began.
@@ -86,10 +89,32 @@ pub struct Device {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// `embedded` for the installation itself, or `agent`.
+    pub kind: String,
     /// `online` or `offline`.
     pub state: String,
-    /// How many organizations it works for.
-    pub organizations: u64,
+    /// When it was last heard of; null while it is online.
+    pub offline_since: Option<String>,
+    /// The names of the organizations whose default device it is.
+    pub organizations: Vec<String>,
+}
+
+impl From<&DeviceRow> for Device {
+    fn from(row: &DeviceRow) -> Self {
+        let device = &row.device;
+        let names = row.organizations.iter().map(|(_, name)| name.to_string());
+        Self {
+            id: device.id.to_string(),
+            name: device.name.to_string(),
+            kind: device.kind.to_string(),
+            state: device.state.to_string(),
+            offline_since: match device.state {
+                DeviceState::Online => None,
+                DeviceState::Offline { since } => Some(stamp(since)),
+            },
+            organizations: names.collect(),
+        }
+    }
 }
 
 impl From<&org_core::ports::ProbeStep> for Step {

@@ -16,6 +16,7 @@ use org_core::sync::run::{RunOutcome, SyncRun, Trigger};
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::{connect, preflight, secrets};
 
+use super::device::DeviceChoice;
 use super::list::OrganizationsPage;
 use super::{draft, sso};
 use crate::api::problem::Problem;
@@ -37,6 +38,7 @@ pub(in crate::console) struct AddForm {
     pub(in crate::console) secrets: Vec<String>,
     pub(in crate::console) zones: Vec<&'static str>,
     pub(in crate::console) preview: Preview,
+    pub(in crate::console) devices: Vec<DeviceChoice>,
     pub(in crate::console) reach: Option<Reach>,
 }
 
@@ -185,6 +187,7 @@ pub(super) async fn form_page(
         form,
         secrets: usable_secrets(state).await?,
         zones: org_core::schedule::Zone::names(),
+        devices: DeviceChoice::all(state).await?,
         reach,
     };
     OrganizationsPage::under(state, frame(caller, csrf), &aside).await

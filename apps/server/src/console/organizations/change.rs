@@ -11,6 +11,7 @@ use org_core::use_cases::manage::{self, SettingsPatch};
 use org_core::use_cases::overview;
 
 use super::add::Preview;
+use super::device::DeviceChoice;
 use super::show::{Head, Tab, frame};
 use super::{Named, draft};
 use crate::api::etag::digest;
@@ -35,6 +36,7 @@ pub(in crate::console) struct SettingsPage {
     pub(in crate::console) groups_url: String,
     /// What stands for the settings that the form was made for.
     pub(in crate::console) seen: String,
+    pub(in crate::console) devices: Vec<DeviceChoice>,
 }
 
 /// What stands for what the form of the settings changes.
@@ -52,12 +54,12 @@ fn seen(organization: &Organization) -> String {
 }
 
 impl SettingsPage {
-    fn new(
+    async fn new(
         state: &AppState,
         (caller, csrf): (&Caller, &Csrf),
         organization: &Organization,
         form: Form,
-    ) -> Self {
+    ) -> Result<Self, Problem> {
         let (frame, head) = (
             frame(organization, caller, csrf),
             Head::new(organization, Tab::Settings),
@@ -67,16 +69,17 @@ impl SettingsPage {
         } else {
             String::new()
         };
-        Self {
+        Ok(Self {
             preview: Preview::of(state, &form, Some(organization.id)),
             preview_url: urls::organization_part(organization.id, "settings/preview"),
             groups_url,
             seen: seen(organization),
+            devices: DeviceChoice::all(state).await?,
             frame,
             head,
             form,
             zones: org_core::schedule::Zone::names(),
-        }
+        })
     }
 }
 
@@ -85,14 +88,10 @@ pub(super) async fn page(
     CurrentUser(caller): CurrentUser,
     Named(organization): Named,
     csrf: Csrf,
-) -> Response {
+) -> Result<Response, Problem> {
     let form = draft::of_settings(organization.name.as_str(), &organization.settings);
-    render(&SettingsPage::new(
-        &state,
-        (&caller, &csrf),
-        &organization,
-        form,
-    ))
+    let page = SettingsPage::new(&state, (&caller, &csrf), &organization, form).await?;
+    Ok(render(&page))
 }
 
 pub(super) async fn preview(
@@ -117,7 +116,7 @@ pub(super) async fn save(
             "open this page in another tab to see theirs, or save again to replace theirs with what stands here",
         );
         let form = form.refused(&problem);
-        let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form);
+        let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form).await?;
         return Ok(render_with(StatusCode::CONFLICT, &page));
     }
     let settings = draft::settings(&form);
@@ -141,7 +140,7 @@ pub(super) async fn save(
         Ok(_) => Ok(go_with(&urls::organization(organization.id), Notice::Saved)),
         Err(error) => {
             let form = form.refused(&error.into());
-            let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form);
+            let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form).await?;
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }

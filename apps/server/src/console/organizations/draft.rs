@@ -2,6 +2,7 @@
 
 use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
+use org_core::ids::DeviceId;
 use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection, Settings};
@@ -169,7 +170,7 @@ pub(super) fn fresh(id: &str) -> Form {
         ("license_existing", ExistingRepositories::None.as_str()),
         ("scope", "all"),
         ("personal", "on"),
-        ("device", "embedded"),
+        ("device", &DeviceId::EMBEDDED.to_string()),
         ("token_kind", "new"),
         ("schedule", "every"),
         ("access", "read"),
@@ -180,7 +181,8 @@ pub(super) fn fresh(id: &str) -> Form {
 
 /// The form of the settings that there are.
 pub(super) fn of_settings(name: &str, settings: &Settings) -> Form {
-    let mut form = Form::with(&[("name", name), ("device", "embedded")]);
+    let device = settings.default_device.to_string();
+    let mut form = Form::with(&[("name", name), ("device", &device)]);
     let mut switch = |name: &str, on: bool| {
         if on {
             form.push(name, "on");

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use org_core::ids::DeviceId;
 use org_core::organization::{ActionReason, Organization, Status};
 use org_core::sync::run::RunState;
 use org_core::use_cases::overview::{self, Overview, Which};
 use serde::Deserialize;
 
+use super::device::DeviceNames;
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
 use crate::console::board;
@@ -33,7 +33,7 @@ pub(in crate::console) struct OrganizationRow {
     pub(in crate::console) progress: Option<String>,
     pub(in crate::console) next: Option<Stamp>,
     pub(in crate::console) schedule: String,
-    pub(in crate::console) device: &'static str,
+    pub(in crate::console) device: String,
     pub(in crate::console) fresh: bool,
 }
 
@@ -76,20 +76,11 @@ pub(in crate::console) fn method(organization: &Organization) -> &'static str {
     }
 }
 
-/// What people read for a device.
-pub(in crate::console) fn device(id: DeviceId) -> &'static str {
-    if id == DeviceId::EMBEDDED {
-        "This server"
-    } else {
-        "Unknown device"
-    }
-}
-
 impl OrganizationRow {
     pub(in crate::console) async fn of(
         state: &AppState,
         overview: Overview,
-        fresh: Option<&str>,
+        (fresh, devices): (Option<&str>, &DeviceNames),
     ) -> Result<Self, Problem> {
         let Overview {
             organization,
@@ -130,7 +121,7 @@ impl OrganizationRow {
             progress,
             next: next_run.map(Stamp),
             schedule: sentence(&settings.schedule.to_string()),
-            device: device(settings.default_device),
+            device: devices.of(settings.default_device),
             fresh: fresh == Some(&*organization.id.to_string()),
             name: organization.name.to_string(),
         })
@@ -150,9 +141,10 @@ impl Rows {
         state: &AppState,
         fresh: Option<&str>,
     ) -> Result<Self, Problem> {
+        let devices = DeviceNames::read(state).await?;
         let mut rows = Vec::new();
         for overview in overview::all(state.ports(), Which::Present).await? {
-            rows.push(OrganizationRow::of(state, overview, fresh).await?);
+            rows.push(OrganizationRow::of(state, overview, (fresh, &devices)).await?);
         }
         let moves = rows.iter().any(|row| row.progress.is_some());
         Ok(Self { rows, moves })

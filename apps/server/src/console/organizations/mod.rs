@@ -3,6 +3,7 @@
 mod add;
 mod attempt;
 mod change;
+mod device;
 mod draft;
 mod groups;
 mod list;
@@ -28,6 +29,7 @@ use crate::api::problem::Problem;
 use crate::state::AppState;
 
 pub(super) use add::{DAYS, Reach};
+pub(super) use device::DeviceChoice;
 pub(super) use list::next_step;
 
 pub(super) fn router() -> Router<AppState> {

@@ -9,7 +9,8 @@ use org_core::token::Grant;
 use org_core::use_cases::overview;
 
 use super::Named;
-use super::list::{Trouble, device, method, next_step};
+use super::device::DeviceNames;
+use super::list::{Trouble, method, next_step};
 use super::syncs::RunRow;
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
@@ -150,13 +151,13 @@ pub(in crate::console) struct Facts {
     pub(in crate::console) groups: &'static str,
     pub(in crate::console) licenses: &'static str,
     pub(in crate::console) schedule: String,
-    pub(in crate::console) device: &'static str,
+    pub(in crate::console) device: String,
     pub(in crate::console) connected: Stamp,
     pub(in crate::console) id: String,
 }
 
 impl Facts {
-    fn of(organization: &Organization, days_left: Option<i64>) -> Self {
+    fn of(organization: &Organization, days_left: Option<i64>, devices: &DeviceNames) -> Self {
         use org_core::organization::{AutoLicense, GroupProtection};
         use org_core::token::AccountKind;
 
@@ -191,7 +192,7 @@ impl Facts {
                 AutoLicense::Off => "Not added by themselves",
             },
             schedule: sentence(&settings.schedule.to_string()),
-            device: device(settings.default_device),
+            device: devices.of(settings.default_device),
             connected: Stamp(organization.created_at),
             id: organization.id.to_string(),
         }
@@ -235,7 +236,11 @@ pub(super) async fn page(
             tone: Tone::Plain,
         },
         next: overview.next_run.map(Stamp),
-        facts: Facts::of(organization, overview.token_days_left),
+        facts: Facts::of(
+            organization,
+            overview.token_days_left,
+            &DeviceNames::read(&state).await?,
+        ),
         runs: runs.items.iter().map(RunRow::of).collect(),
         frame,
     }))

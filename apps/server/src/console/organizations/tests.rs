@@ -12,7 +12,7 @@ use super::rotate::RotatePage;
 use super::show::{Head, PermissionsPage, Tab};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Section};
-use crate::console::tests::{HOSTILE, at, check, form, frame as any_frame};
+use crate::console::tests::{HOSTILE, at, check, device, form, frame as any_frame};
 use crate::console::view::{Badge, Icon, Tone};
 
 fn hostile() -> String {
@@ -82,6 +82,7 @@ fn adding_one() {
         secrets: vec![hostile()],
         zones: vec!["UTC"],
         preview: preview(),
+        devices: vec![device(), device()],
         reach: Some(Reach {
             host: hostile(),
             steps: vec![reach()],
@@ -162,6 +163,7 @@ fn changing_one() {
         preview_url: hostile(),
         groups_url: hostile(),
         seen: hostile(),
+        devices: vec![device()],
     });
     check(&ReconnectPage {
         frame: frame(),
