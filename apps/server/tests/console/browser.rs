@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
@@ -97,16 +98,20 @@ impl Browser {
     pub(crate) fn find<'a>(&'a self, css: &'a str) -> impl Future<Output = Element> + 'a {
         let caller = std::panic::Location::caller();
         async move {
-            let found = self
-                .client
-                .wait()
-                .at_most(PATIENCE)
-                .every(LOOK)
-                .for_element(Locator::Css(css))
-                .await;
-            match found {
+            match self.look(Locator::Css(css)).await {
                 Ok(element) => element,
                 Err(error) => panic!("{caller}: no {css}: {error}\n{}", self.page().await),
+            }
+        }
+    }
+
+    /// The driver breaks off a look during which the page goes away, and then the next page is looked at.
+    async fn look(&self, locator: Locator<'_>) -> Result<Element, CmdError> {
+        loop {
+            let wait = self.client.wait().at_most(PATIENCE).every(LOOK);
+            match wait.for_element(locator).await {
+                Err(CmdError::NotW3C(said)) if said == "aborted by navigation" => {}
+                found => return found,
             }
         }
     }
@@ -188,14 +193,7 @@ impl Browser {
         let path = format!(
             "//*[self::a or self::button or self::summary][contains(normalize-space(.), '{text}')]"
         );
-        let found = self
-            .client
-            .wait()
-            .at_most(PATIENCE)
-            .every(LOOK)
-            .for_element(Locator::XPath(&path))
-            .await;
-        match found {
+        match self.look(Locator::XPath(&path)).await {
             Ok(element) => element
                 .click()
                 .await

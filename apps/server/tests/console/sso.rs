@@ -321,6 +321,15 @@ async fn groups_are_chosen_once_a_person_has_signed_in() {
         .await;
     // Nobody who gives up leaves a grant behind.
     browser.press("Cancel").await;
+    // The list lies below the aside too, so that seeing it says nothing.
+    let gone = async {
+        while browser.is_there(".aside").await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::browser::PATIENCE, gone)
+        .await
+        .expect("the aside is left");
     browser.sees("No organization yet").await;
     let secrets = place.ports().vault.list().await.expect("a list");
     assert!(secrets.is_empty(), "{secrets:?}");
