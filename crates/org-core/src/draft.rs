@@ -318,6 +318,14 @@ impl SettingsDraft {
         let mut errors = Vec::new();
         let mut paths: Vec<GroupPath> = Vec::new();
         for text in &self.groups {
+            if text.trim().is_empty() {
+                let message = "choose at least one group, or all of them".to_owned();
+                errors.push(FieldError {
+                    field: Field::Groups,
+                    message,
+                });
+                continue;
+            }
             match text.parse::<GroupPath>() {
                 Ok(path) => match paths.iter().find(|known| known.overlaps(&path)) {
                     Some(known) if known.matches(path.as_str()) => {
