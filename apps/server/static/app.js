@@ -64,6 +64,11 @@
     }
   });
 
+  // Who presses Enter in a field that only searches wants to see what is found, and not to send the form around it.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches?.("[data-only-searches]")) event.preventDefault();
+  });
+
   // Signing in at the host. The window is opened while the click still counts, shows a page of ours, and goes on to the host when its address is
   // known; meanwhile this page is kept, so that the window can be followed.
   const WINDOW = "forgehold-sso";

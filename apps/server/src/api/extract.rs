@@ -40,11 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", message);
                 Err(problem.hinted("send the header `Content-Type: application/json`"))
             }
-            // What serde says names the field and the place, and never repeats a value that is a text.
-            Err(JsonRejection::JsonDataError(error)) => {
-                Err(malformed("the body", &innermost(&error)))
-            }
-            Err(error) => Err(malformed("the body", &innermost(&error))),
+            Err(error) => Err(malformed("the body", &without_values(&innermost(&error)))),
         }
     }
 }
@@ -56,6 +52,44 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         error = source;
     }
     error.to_string()
+}
+
+/// What serde says, without the value that it says it of: that may be a token in the wrong place. What is left names the field and the place,
+/// and what was expected there in words that are not those of our types.
+fn without_values(message: &str) -> String {
+    let value = ["invalid type: ", "invalid value: "]
+        .into_iter()
+        .find_map(|prefix| Some((prefix, message.find(prefix)?)));
+    let expected = message.rfind(", expected ");
+    let (Some((prefix, start)), Some(expected)) = (value, expected) else {
+        return message.to_owned();
+    };
+    let what = &message[start + prefix.len()..expected];
+    let kind = match what.split([' ', ',']).next().unwrap_or_default() {
+        "string" => "a text",
+        "integer" | "floating" => "a number",
+        "boolean" => "true or false",
+        "sequence" => "a list",
+        "map" => "an object",
+        "null" | "unit" => "null",
+        _ => "something else",
+    };
+    let rest = &message[expected + ", expected ".len()..];
+    let (wanted, place) = rest.split_once(" at line ").unwrap_or((rest, ""));
+    let wanted = match wanted.split(' ').next().unwrap_or_default() {
+        "struct" | "map" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number",
+        "sequence" => "a list",
+        _ => wanted,
+    };
+    let place = match place {
+        "" => String::new(),
+        place => format!(" at line {place}"),
+    };
+    format!(
+        "{}{kind} stands where {wanted} was expected{place}",
+        &message[..start]
+    )
 }
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
@@ -141,5 +175,31 @@ pub(crate) fn cursor_refused(error: org_core::ports::StoreError, after: Option<&
             Problem::invalid("after", "it is not the `next` of such a list")
         }
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_in_the_wrong_place_is_not_repeated() {
+        let check = |said: &str, expected: &str| assert_eq!(without_values(said), expected);
+        check(
+            "token: invalid type: string \"glpat-x, expected y\", expected struct TokenForm at line 1 column 62",
+            "token: a text stands where an object was expected at line 1 column 62",
+        );
+        check(
+            "password: invalid type: integer `123456789012`, expected a string at line 2 column 9",
+            "password: a number stands where a string was expected at line 2 column 9",
+        );
+        check(
+            "seats: invalid value: integer `-1`, expected u32",
+            "seats: a number stands where a whole number was expected",
+        );
+        check(
+            "missing field `name` at line 1 column 2",
+            "missing field `name` at line 1 column 2",
+        );
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct Attempt {
     course: Mutex<Course>,
     /// What a sign-in brought, while a person chooses what it shall cover.
     received: AsyncMutex<Option<Received>>,
+    /// What they chose last, with what was wrong with it.
+    choice: Mutex<Option<Form>>,
 }
 
 /// How far an attempt is.
@@ -205,6 +207,7 @@ impl Attempt {
                 choosing: None,
             }),
             received: AsyncMutex::new(None),
+            choice: Mutex::new(None),
         }
     }
 
@@ -263,10 +266,23 @@ impl Attempt {
         received
     }
 
+    /// What was chosen last.
+    pub(super) fn choice(&self) -> Option<Form> {
+        lock(&self.choice).clone()
+    }
+
+    pub(super) fn remember_choice(&self, form: Form) {
+        *lock(&self.choice) = Some(form);
+    }
+
     /// Ends a sign-in that nobody answered in time, or of which nobody chose anything. The grant is taken back by the next clean-up.
     pub(super) fn expire(&self, now: DateTime<Utc>) {
         if self.course().choosing.is_some_and(|until| now >= until) {
             self.change(|course| course.choosing = None);
+            // Who is at it in this very moment finds that the attempt is over.
+            if let Ok(mut received) = self.received.try_lock() {
+                received.take();
+            }
             self.failed(UseCaseError::from(SignInError::Over).into());
         }
         let late = self

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::assets::Assets;
 use super::frame::render_with;
@@ -48,7 +48,14 @@ pub(super) async fn as_pages(request: Request, next: Next) -> Response {
         .get::<RequestId>()
         .map(ToString::to_string);
     let part = request.headers().contains_key("hx-request");
+    let page_of_form = (request.method() == Method::GET).then(|| form_page(request.uri().path()));
     let response = next.run(request).await;
+    // A refused form leaves its address in the address bar, and people reload it, or come back to it.
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(page) = page_of_form
+    {
+        return Redirect::to(&page).into_response();
+    }
     let Some(problem) = response.extensions().get::<Problem>().cloned() else {
         return response;
     };
@@ -62,6 +69,17 @@ pub(super) async fn as_pages(request: Request, next: Next) -> Response {
         }
     }
     (parts, body).into_response()
+}
+
+/// Where the form stands whose address is only for sending it.
+fn form_page(path: &str) -> String {
+    let page = path.rsplit_once('/').map_or("/", |(page, _)| page);
+    let part = match page.split('/').nth(1) {
+        Some("users") => "/edit",
+        Some("secrets") => "/show",
+        _ => "",
+    };
+    format!("{page}{part}")
 }
 
 fn page(problem: &Problem, request: &str, part: bool) -> Response {

@@ -230,8 +230,16 @@ async fn remove(
     admin: Admin,
     Path(id): Path<String>,
     csrf: Csrf,
+    form: Form,
 ) -> Result<Response, Problem> {
     let user = accounts::user(state.accounts(), &id).await?;
+    if form.value("confirm").trim() != user.name.as_str() {
+        let typed = form.value("confirm").to_owned();
+        let kept = Form::with(&[("role", user.role.as_str()), ("confirm", &typed)]);
+        let message = format!("type the name `{}` to remove the account", user.name);
+        let page = editing(&admin, &csrf, &user, kept.at("confirm", message));
+        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
     match accounts::remove_user(state.accounts(), user.id, &admin.actor()).await {
         Ok(_) => Ok(go_with(urls::USERS, Notice::UserRemoved)),
         Err(error) => {

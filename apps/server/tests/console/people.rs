@@ -71,11 +71,22 @@ async fn an_account_is_made_changed_closed_and_removed() {
 
     open(&browser, "grace").await;
     browser.press("Remove the account").await;
+    browser.find("#confirm[aria-invalid='true']").await;
+    browser
+        .is_accessible("a removal that nobody confirmed")
+        .await;
+    browser.fill("#confirm", "grace").await;
+    browser.press("Remove the account").await;
     browser.sees("The account is removed").await;
+    // The address of a form that was refused leads to its page.
+    browser.goto("/licenses/policy").await;
+    browser.arrives("/licenses").await;
+    browser.sees("What it would change").await;
 
     // The last administrator stays, whatever is pressed.
     for button in ["Close the account", "Remove the account"] {
         open(&browser, "ada").await;
+        browser.fill("#confirm", "ada").await;
         browser.press(button).await;
         browser
             .sees("is the only administrator who can sign in")

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use gitlab_sim::{Account, ApplicationSpec, GitlabSim, ProjectPatch, Role, TokenSpec, World};
+use org_core::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
+use org_core::event::Actor;
 use org_core::ids::OrganizationId;
 use org_core::organization::Organization;
 use org_core::ports::Ports;
 use org_core::testing::ManualClock;
+use org_core::use_cases::{NoProgress, connect, lookup};
 use runtime::config::{Config, ConfigSources, ProxyConfig};
 use runtime::environment::Environment;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use server::http::limits::Limits;
 use server::{AppState, Server};
 use tempfile::TempDir;
@@ -253,6 +256,30 @@ impl Place {
             .into_iter()
             .next()
             .expect("an organization")
+    }
+
+    /// The organization of that name.
+    pub(crate) async fn named(&self, name: &str) -> Organization {
+        let found = lookup::organization(self.ports(), name).await;
+        found.expect("it is connected")
+    }
+
+    /// Connects a group of the company as `other`, behind the console's back.
+    pub(crate) async fn connect_other(&self, group: &str) {
+        let draft = OrganizationDraft {
+            name: Some("other".to_owned()),
+            host: self.sim.url().to_owned(),
+            method: Method::AccessToken,
+            login: "alice".to_owned(),
+            token: TokenDraft::Value(SecretString::from(self.sim.token())),
+            settings: SettingsDraft {
+                groups: vec![group.to_owned()],
+                ..SettingsDraft::default()
+            },
+            ..OrganizationDraft::default()
+        };
+        let made = connect::connect(self.ports(), &draft, &Actor::System, &NoProgress);
+        made.await.expect("it connects");
     }
 
     /// Waits until so many syncs of an organization have ended.

@@ -165,6 +165,7 @@ async fn begin(
         WAIT
     };
     let mut stop = app::stop()?;
+    let signs_in = form.get("sso").is_some();
     let mut told = false;
     let mut job: Job = remote.send(Verb::Post, path, &query, Some(form)).await?;
     loop {
@@ -188,7 +189,7 @@ async fn begin(
         let path = ["jobs", id.as_str()];
         let next = Box::pin(remote.get::<Job>(&path, &query));
         match select(&mut stop, next).await {
-            Either::Left(_) => return Err(stopped(&id, told, remote).await),
+            Either::Left(_) => return Err(stopped(&id, signs_in, remote).await),
             Either::Right((answered, _)) => job = answered?,
         }
     }

@@ -150,7 +150,7 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let attempt = find(&state, &id)?;
     attempt.expire(state.ports().clock.now());
-    let choice = ChooseGroups::fresh(&attempt, &csrf);
+    let choice = ChooseGroups::of(&attempt, &csrf);
     let page = aside(&state, (&caller, &csrf), &attempt, Some(choice)).await?;
     Ok(super::sso::with_pop_up(render(&page)))
 }
@@ -213,7 +213,7 @@ pub(super) async fn steps(
     if shown.waiting.is_some() && shown.waiting == Waiting::of(&attempt.course()) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let choice = ChooseGroups::fresh(&attempt, &csrf);
+    let choice = ChooseGroups::of(&attempt, &csrf);
     Ok(render(&Steps::of(&attempt, Some(choice))))
 }
 

@@ -6,10 +6,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use chrono::TimeDelta;
 use org_core::draft::{Field, FieldError};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
 use org_core::sync::run::Trigger;
+use org_core::use_cases::ErrorKind;
 use org_core::use_cases::group_search::{self, FoundGroups};
 use org_core::use_cases::reconnect::BlindReconnect;
 use org_core::use_cases::sign_in::{self, Received, SignInError};
@@ -25,6 +27,9 @@ use crate::console::urls;
 use crate::console::view::sentence;
 use crate::jobs::{Both, Job, Kind, Outcome};
 use crate::state::AppState;
+
+/// For how long a person may choose what a sign-in shall cover: well within the hour after which an open attempt counts as given up.
+pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(45);
 
 /// How many groups a search answers.
 const MOST: usize = 50;
@@ -143,8 +148,11 @@ impl ChooseGroups {
         }
     }
 
-    /// The form as it is before anybody touches it: what was said of the scope when the sign-in began.
-    pub(in crate::console) fn fresh(attempt: &Attempt, csrf: &Csrf) -> Self {
+    /// The form as it was chosen last, or before anybody touches it: what was said of the scope when the sign-in began.
+    pub(in crate::console) fn of(attempt: &Attempt, csrf: &Csrf) -> Self {
+        if let Some(form) = attempt.choice() {
+            return Self::new(attempt, csrf, form);
+        }
         let mut form = Form::with(&[("scope", "chosen")]);
         if attempt.form.is_on("personal") {
             form.push("personal", "on");
@@ -162,6 +170,7 @@ pub(super) async fn choose(
     form: Form,
 ) -> Result<Response, Problem> {
     let attempt = attempt::find(&state, &id)?;
+    attempt.expire(state.ports().clock.now());
     let refused = {
         let received = attempt.received().await;
         let Some(received) = &*received else {
@@ -180,6 +189,7 @@ pub(super) async fn choose(
         let page = attempt::aside(&state, (&admin.0, &csrf), &attempt, Some(choice)).await?;
         return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
     }
+    attempt.remember_choice(form);
     let (about, actor) = ((Kind::Connect, attempt.label.clone()), admin.actor());
     let url = urls::attempt(attempt.id);
     state
@@ -205,6 +215,15 @@ async fn accepted(state: AppState, attempt: Arc<Attempt>, actor: Actor, job: Arc
                 organization: organization.id,
                 syncs,
             }
+        }
+        // Another choice may do: nobody has to sign in again for that.
+        Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict) => {
+            let problem = Problem::from(error);
+            let form = attempt.choice().unwrap_or_default();
+            attempt.remember_choice(form.refused(&problem));
+            let until = state.ports().clock.now() + PATIENCE;
+            attempt.chooses(received, until).await;
+            Outcome::Failed(problem)
         }
         Err(error) => {
             sign_in::decline(ports, received, &error, &actor).await;

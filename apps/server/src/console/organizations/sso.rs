@@ -6,7 +6,6 @@ use askama::Template;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use chrono::TimeDelta;
 use org_core::draft::OrganizationDraft;
 use org_core::event::Actor;
 use org_core::oauth::Initiator;
@@ -20,6 +19,7 @@ use secrecy::SecretString;
 
 use super::add::{first_list, form_page};
 use super::draft;
+use super::groups::PATIENCE;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::assets::Assets;
@@ -29,9 +29,6 @@ use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
 use crate::jobs::{Both, Job, Kind, Outcome};
 use crate::state::AppState;
-
-/// For how long a person may choose what a sign-in shall cover: well within the hour after which an open attempt counts as given up.
-const PATIENCE: TimeDelta = TimeDelta::minutes(45);
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 

@@ -58,6 +58,12 @@ pub(super) fn thousands(number: u64) -> String {
 
 /// The first letter in upper case, as at the beginning of a sentence.
 pub(super) fn sentence(text: &str) -> String {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let first = first.trim_end_matches(['.', ':', ',']);
+    // An address, a path or a name of ours keeps its letters.
+    if first.contains([':', '/', '.', '@', '_']) {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
