@@ -53,7 +53,7 @@ pub enum TextError {
     },
     /// A value where a name is due; it is not repeated, since messages are kept.
     #[error(
-        "{kind} looks like an access token itself; give the token on standard input, and a name of your own for it"
+        "{kind} looks like an access token itself; give the token where its value is asked for, and a name of your own for it"
     )]
     LooksSecret {
         /// What was being parsed.

@@ -91,7 +91,7 @@ fn all_mistakes_are_told_at_once() {
     error: 7 values are not right; nothing was changed
       --host: the host `gitlab.example.com` has no scheme; write https://gitlab.example.com
       --login: the login may not contain ' '; allowed are letters, digits, `.`, `_` and `-`
-      --token-secret or --token-stdin: there is no access token; name a secret of the password manager, or give the token on standard input
+      --token-secret or --token-stdin: there is no access token; give the token itself, or name a secret of the password manager
       --group: `a//b` is not a group path; write it as in the address bar after the host, like `company/platform`
       --zone: there is no time zone "Mars/Base"; write an IANA name such as Europe/Warsaw or UTC
       --sync-at: the hour of "25:00" is out of range; hours go from 00 to 23

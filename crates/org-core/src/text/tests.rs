@@ -76,7 +76,7 @@ fn a_token_in_place_of_its_name_is_refused_and_not_repeated() {
     check::<SecretName>("glpat-main", "ok: glpat-main");
     check::<SecretName>(
         "glpat-plantedplantedplante",
-        "the secret's name looks like an access token itself; give the token on standard input, and a name of your own for it",
+        "the secret's name looks like an access token itself; give the token where its value is asked for, and a name of your own for it",
     );
 }
 

@@ -1,4 +1,4 @@
-//! The promises of the port [`DeviceRegistry`](crate::ports::DeviceRegistry).
+//! The promises of the port [`DeviceRegistry`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
