@@ -340,8 +340,7 @@ impl Jobs {
         self.begin_waiting(state, about, owner, in_turn).await
     }
 
-    /// Begins a job that mostly waits for a person. It takes no place from others meanwhile; what it does afterwards takes a
-    /// [`place`](Self::place).
+    /// Begins a job that mostly waits for a person. It takes no place from others meanwhile; what it does afterwards takes one.
     pub async fn begin_waiting<F>(
         &self,
         state: &AppState,

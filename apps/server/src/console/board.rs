@@ -330,16 +330,10 @@ impl Attempt {
     /// It came to nothing.
     pub(super) fn failed(&self, problem: Problem) {
         self.change(|course| {
-            let at = course
-                .steps
-                .iter()
-                .position(|step| step.state == StepState::Running)
-                .or_else(|| {
-                    course
-                        .steps
-                        .iter()
-                        .position(|step| step.state == StepState::Pending)
-                });
+            let first = |state| course.steps.iter().position(|step| step.state == state);
+            // What fails before anything was begun is no step's fault.
+            let at = first(StepState::Running)
+                .or_else(|| first(StepState::Done).and_then(|_| first(StepState::Pending)));
             if let Some(step) = at.and_then(|at| course.steps.get_mut(at)) {
                 step.end(StepState::Failed);
                 step.detail = sentence(&problem.body.detail);

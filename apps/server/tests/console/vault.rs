@@ -92,6 +92,21 @@ async fn the_host_replaces_a_token() {
     browser.fill("#days", "30").await;
     browser.click("form.stack button.primary").await;
     browser.sees("The host has replaced the token").await;
+    // The same page, as another tab has it that was opened before that.
+    browser.goto(&format!("{url}/rotate-token")).await;
+    let asked = place.sim().requests().len();
+    browser
+        .run("document.querySelector('[name=seen]').value = '1'")
+        .await;
+    browser.click("form.stack button.primary").await;
+    browser
+        .sees("The organization was changed since this page was opened")
+        .await;
+    assert_eq!(
+        place.sim().requests().len(),
+        asked,
+        "the host is left alone"
+    );
     let reference = organization.auth.secret();
     let kept = place.ports().vault.get(reference).await.expect("a vault");
     let (_, value) = kept.expect("the token");

@@ -24,6 +24,8 @@ pub(in crate::console) struct RotatePage {
     pub(in crate::console) head: Head,
     pub(in crate::console) form: Form,
     pub(in crate::console) host: String,
+    /// The version of the organization that the form was made for, so that two tabs do not rotate twice.
+    pub(in crate::console) seen: u64,
 }
 
 fn show(organization: &Organization, admin: &Admin, csrf: &Csrf, form: Form) -> RotatePage {
@@ -32,6 +34,7 @@ fn show(organization: &Organization, admin: &Admin, csrf: &Csrf, form: Form) -> 
         head: Head::new(organization, Tab::Settings),
         form,
         host: organization.host.to_string(),
+        seen: organization.version,
     }
 }
 
@@ -53,6 +56,13 @@ pub(super) async fn proceed(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
+    if form.value("seen") != organization.version.to_string() {
+        let message = "the organization was changed since this page was opened";
+        let problem = Problem::new(StatusCode::CONFLICT, "version_changed", message)
+            .hinted("look whether its token was rotated already; if not, rotate it now");
+        let page = show(&organization, &admin, &csrf, form.refused(&problem));
+        return Ok(render_with(StatusCode::CONFLICT, &page));
+    }
     let days = match form.text("days").map(|days| days.parse::<u64>()) {
         None => None,
         Some(Ok(days)) => Some(days),

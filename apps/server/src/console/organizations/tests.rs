@@ -177,6 +177,7 @@ fn changing_one() {
         head: head(),
         form: form(),
         host: hostile(),
+        seen: 1,
     });
     check(&RemovePage {
         frame: frame(),
