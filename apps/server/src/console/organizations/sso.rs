@@ -13,7 +13,7 @@ use org_core::organization::Organization;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::{Caller, Via};
 use org_core::use_cases::reconnect::BlindReconnect;
-use org_core::use_cases::sign_in::{self, Begun, BrowserAnswer, ReturnTo};
+use org_core::use_cases::sign_in::{self, Begun, BrowserAnswer, ReturnTo, SignInError};
 use org_core::use_cases::{NoProgress, UseCaseError};
 use secrecy::SecretString;
 
@@ -176,10 +176,12 @@ pub(super) async fn callback(
         .map(|(_, value)| value.into_owned());
     let attempt = shown.and_then(|shown| state.console().waiting_for(&shown));
     let Some(attempt) = attempt else {
-        // Nobody here waits for it; the use case says why, and ends what it may belong to.
+        // Nobody here waits for it, such as after a restart: what it was to cover may have been left to a choice, so it is given back.
         let (ports, initiator, actor) = (state.ports(), initiator(&admin.0), admin.actor());
-        sign_in::complete(ports, &answer, initiator, &actor, &NoProgress).await?;
-        return Ok(go(urls::ORGANIZATIONS));
+        let received = sign_in::receive(ports, &answer, initiator, &actor, &NoProgress).await?;
+        let over = UseCaseError::from(SignInError::Over);
+        sign_in::decline(ports, received, &over, &actor).await;
+        return Err(over.into());
     };
     attempt.answered();
     let (kind, trigger) = match attempt.purpose {
