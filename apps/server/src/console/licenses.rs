@@ -191,7 +191,11 @@ async fn draw(
     });
     let show = if waits { "waiting" } else { "licensed" };
     Ok(LicensesPage {
-        policy_seen: digest(&status.policy.to_string()),
+        // Who only mistyped has not seen what others set meanwhile.
+        policy_seen: forms
+            .policy
+            .text("seen")
+            .unwrap_or_else(|| digest(&status.policy.to_string())),
         frame,
         seats: match status.seats {
             Seats::Unlimited => "Unlimited".to_owned(),
@@ -292,17 +296,22 @@ async fn policy(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
+    let (mut form, mut seen) = (form, true);
     let message = match form.value("policy").parse::<LicensePolicy>() {
         Ok(policy) if replaced(&state, &admin, &form, &policy).await? => {
             return Ok(go_with(urls::LICENSES, Notice::Policy));
         }
         Ok(_) => {
+            seen = false;
             "somebody else changed the rules while you did; change anything to see what yours would change of theirs, \
              or save again to replace theirs"
                 .to_owned()
         }
         Err(error) => error.to_string(),
     };
+    if !seen {
+        form = form.without(&["seen"]);
+    }
     let seats = state.ports().licenses.configured_seats().await?;
     let forms = Forms {
         seats: Form::with(&[("seats", &seats.to_string())]),
