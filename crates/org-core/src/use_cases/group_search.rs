@@ -9,7 +9,7 @@ use crate::draft::TokenSource;
 use crate::host::HostUrl;
 use crate::listing::{GroupScope, ListingEvent, PersonalNamespace, Scope};
 use crate::organization::Organization;
-use crate::ports::{HostAccess, HostError, Ports};
+use crate::ports::{Credential, HostAccess, HostError, Ports};
 use crate::use_cases::{UseCaseError, credential, preflight};
 
 /// How many steps of a listing are looked at: whoever has more groups types more of the path, or all of it.
@@ -52,6 +52,17 @@ pub async fn by_organization(
 ) -> Result<FoundGroups, UseCaseError> {
     organization.refuse_removed("searched")?;
     let access = credential::access(ports, organization).await?;
+    // What is good now is good for a search. The listing may be dropped at any time, so it must not begin a renewal of its own.
+    let access = match access.credential {
+        Credential::Oauth(tokens) => HostAccess {
+            host: access.host,
+            credential: Credential::fresh(tokens.current().await?),
+        },
+        credential @ Credential::AccessToken(_) => HostAccess {
+            host: access.host,
+            credential,
+        },
+    };
     groups(ports, &access, text, limit).await
 }
 
