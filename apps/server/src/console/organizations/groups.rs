@@ -14,7 +14,7 @@ use org_core::sync::run::Trigger;
 use org_core::use_cases::ErrorKind;
 use org_core::use_cases::group_search::{self, FoundGroups};
 use org_core::use_cases::reconnect::BlindReconnect;
-use org_core::use_cases::sign_in::{self, Received, SignInError};
+use org_core::use_cases::sign_in::{self, SignInError};
 
 use super::add::first_list;
 use super::{Named, attempt, draft};
@@ -241,16 +241,15 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let attempt = attempt::find(&state, &id)?;
-    if let Some(received) = attempt.chosen().await {
-        let problem = over(SignInError::Canceled);
-        let (ports, actor) = (state.ports().clone(), admin.actor());
-        let decline = async move { give_back(&ports, received, &actor).await };
-        state.jobs().to_the_end(&state, decline).await?;
-        attempt.failed(problem);
-    }
+    let (ports, actor) = (state.ports().clone(), admin.actor());
+    // Taken only where it is sure to be given back.
+    let give_back = async move {
+        if let Some(received) = attempt.chosen().await {
+            let why = SignInError::Canceled;
+            sign_in::decline(&ports, received, &why.clone().into(), &actor).await;
+            attempt.failed(over(why));
+        }
+    };
+    state.jobs().to_the_end(&state, give_back).await?;
     Ok(go(urls::ORGANIZATIONS))
-}
-
-async fn give_back(ports: &org_core::ports::Ports, received: Received, actor: &Actor) {
-    sign_in::decline(ports, received, &SignInError::Canceled.into(), actor).await;
 }

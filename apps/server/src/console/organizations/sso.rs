@@ -191,7 +191,8 @@ pub(super) async fn callback(
     let next = urls::attempt(attempt.id);
     let about = (kind, attempt.label.clone());
     let (initiator, actor) = (initiator(&admin.0), admin.actor());
-    state
+    let waiting = attempt.clone();
+    let begun = state
         .jobs()
         .begin(&state, about, admin.0.user.id, |job| {
             completed(
@@ -202,7 +203,11 @@ pub(super) async fn callback(
                 job,
             )
         })
-        .await?;
+        .await;
+    if let Err(problem) = begun {
+        waiting.failed(problem.clone());
+        return Err(problem);
+    }
     Ok(in_pop_up(render(&CallbackPage {
         title: "Signed in",
         assets: Assets,
