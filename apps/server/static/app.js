@@ -74,10 +74,13 @@
   const WINDOW = "forgehold-sso";
   let pop = null;
   let sent = "";
+  // Whether this page has tried to open a window: one that was loaded again has not, and nothing was blocked then.
+  let tried = false;
   function openWindow(url) {
     const [width, height] = [520, 720];
     const left = Math.max(0, screenX + (outerWidth - width) / 2);
     const top = Math.max(0, screenY + (outerHeight - height) / 2);
+    tried = true;
     return window.open(url, WINDOW, `popup,width=${width},height=${height},left=${left},top=${top}`);
   }
   function mark(word) {
@@ -95,7 +98,8 @@
     }
     const url = asked.dataset.signIn;
     if (!pop) {
-      if (aside()?.dataset.window !== "closed") mark("blocked");
+      if (!tried) mark("unopened");
+      else if (aside()?.dataset.window !== "closed") mark("blocked");
     } else if (pop.closed) {
       mark("closed");
     } else {

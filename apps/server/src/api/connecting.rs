@@ -1,21 +1,21 @@
 //! Giving an organization its credential: connecting, reconnecting, and having its token replaced.
 
-use std::future::Future;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::Response;
-use org_core::draft::{Field, FieldError, Method, parse_token};
+use axum::response::{IntoResponse, Response};
+use org_core::draft::{Field, FieldError, Method, OrganizationDraft, parse_token};
+use org_core::event::Actor;
 use org_core::host::HostUrl;
-use org_core::ids::UserId;
 use org_core::organization::Organization as CoreOrganization;
 use org_core::sync::run::Trigger;
-use org_core::use_cases::{
-    NoProgress, UseCaseError, connect, group_search, reconnect, rotate, sign_in,
-};
+use org_core::use_cases::accounts::Caller;
+use org_core::use_cases::sign_in::ReturnTo;
+use org_core::use_cases::{NoProgress, UseCaseError, connect, group_search, reconnect, rotate};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,7 +33,9 @@ use super::extract::{Json, Path, Query};
 use super::organizations::{Waiting, accepted, find};
 use super::problem::Problem;
 use crate::auth::{Manager, Writer};
-use crate::jobs::{Job as RunningJob, Kind, Outcome, sync_within};
+use crate::jobs::{
+    Cover, Job as RunningJob, Kind, Outcome, SignIn, Wanted, Way, initiator, sync_in_turn,
+};
 use crate::state::AppState;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -69,7 +71,8 @@ struct Goal {
 
 /// Connect an organization, with an access token or by a sign-in
 ///
-/// Its first sync starts at once. Every mistake of the form is told, each at its field, before anything goes on the network.
+/// Its first sync starts at once. Every mistake of the form is told, each at its field, before anything goes on the network. The job of a sign-in
+/// tells what a person has to do: type the code of `sign_in`, or open the page of `authorization`.
 #[utoipa::path(post, path = "/organizations", tag = "organizations", params(Waiting, Goal), request_body = ConnectForm,
     responses((status = 201, body = Organization, headers(("ETag" = String), ("Location" = String))), (status = 202, body = Job)))]
 async fn add(
@@ -80,49 +83,54 @@ async fn add(
     Json(form): Json<ConnectForm>,
 ) -> Result<Response, Problem> {
     let wait = waiting.duration()?;
+    let (way, cover) = (way(&caller.0, form.loopback_port), form.cover());
     let draft = form.draft()?;
-    let valid = draft
-        .validate()
-        .map_err(|errors| UseCaseError::Invalid { errors })?;
-    let name = valid
-        .name
-        .as_ref()
-        .map_or_else(|| valid.host.to_string(), ToString::to_string);
-    let about = (Kind::Connect, name);
-    let (actor, owner) = (caller.actor(), caller.0.user.id);
-    let (shared, sso) = (state.clone(), draft.method == Method::Sso);
-    let work = |job: Arc<RunningJob>| async move {
-        let ports = shared.ports();
-        let connected = if sso {
-            let stop = job.stop(shared.stop());
-            sign_in::by_device(ports, &draft, stop, &actor, &*job).await
-        } else {
-            connect::connect(ports, &draft, &actor, &*job).await
+    let about = (Kind::Connect, name_of(&draft)?);
+    let (shared, actor, owner) = (state.clone(), caller.actor(), caller.0.user.id);
+    let next = (Trigger::Connect, until);
+    let job = if draft.method == Method::Sso {
+        let work = |job: Arc<RunningJob>| async move {
+            let wanted = Wanted::Connect(draft);
+            let sign_in = signing_in(&shared, &job, &actor);
+            let connected = sign_in.organization(&wanted, way, cover).await;
+            followed(&shared, connected, next, &job).await
         };
-        let next = (Trigger::Connect, until);
-        followed(&shared, connected, next, sso, job).await
+        state.jobs().begin_sign_in(&state, about, owner, work).await
+    } else {
+        let work = |job: Arc<RunningJob>| async move {
+            let connected = connect::connect(shared.ports(), &draft, &actor, &*job).await;
+            followed(&shared, connected, next, &job).await
+        };
+        state.jobs().begin(&state, about, owner, work).await
     };
-    let job = begin(&state, about, owner, sso, work).await?;
+    let job = job?;
     stands(&state, &job, wait, until, StatusCode::CREATED).await
 }
 
-/// Begins a job. While somebody is waited for to sign in, it takes no place from others.
-async fn begin<F>(
-    state: &AppState,
-    about: (Kind, String),
-    owner: UserId,
-    sso: bool,
-    work: impl FnOnce(Arc<RunningJob>) -> F,
-) -> Result<Arc<RunningJob>, Problem>
-where
-    F: Future<Output = Outcome> + Send + 'static,
-{
-    let jobs = state.jobs();
-    if sso {
-        jobs.begin_waiting(state, about, owner, work).await
-    } else {
-        jobs.begin(state, about, owner, work).await
+/// How a person signs in: on the page of the host, if the program waits for their browser, and otherwise by a code.
+fn way(caller: &Caller, loopback_port: Option<NonZeroU16>) -> Way {
+    match loopback_port {
+        Some(port) => Way::Page(ReturnTo::Loopback(port.get()), initiator(caller)),
+        None => Way::Code,
     }
+}
+
+fn signing_in<'a>(state: &'a AppState, job: &'a RunningJob, actor: &'a Actor) -> SignIn<'a> {
+    SignIn {
+        state,
+        job,
+        actor,
+        watch: job,
+    }
+}
+
+/// What a good form is called until its organization has a name; every mistake of another one.
+fn name_of(draft: &OrganizationDraft) -> Result<String, UseCaseError> {
+    let valid = draft
+        .validate()
+        .map_err(|errors| UseCaseError::Invalid { errors })?;
+    let name = valid.name.as_ref().map(ToString::to_string);
+    Ok(name.unwrap_or_else(|| valid.host.to_string()))
 }
 
 /// What follows once an organization stands, or has its new credential: the sync that is due now, as a part of the job or as one of its own.
@@ -131,45 +139,40 @@ async fn followed(
     state: &AppState,
     connected: Result<CoreOrganization, UseCaseError>,
     (trigger, until): (Trigger, Until),
-    sso: bool,
-    job: Arc<RunningJob>,
+    job: &RunningJob,
 ) -> Outcome {
     let organization = match connected {
         Ok(organization) => organization,
         Err(error) => return Outcome::Failed(error.into()),
     };
-    let (id, left) = (organization.id, "the first sync is left to the scheduler");
-    let syncs = match until {
+    let id = organization.id;
+    job.stands(id);
+    let synced = match until {
         Until::Connected => {
-            let begun = state
-                .jobs()
-                .synchronize(state, organization, trigger, job.owner)
-                .await;
-            if let Err(problem) = begun {
-                tracing::warn!(problem = %problem.body.detail, left);
-            }
-            Vec::new()
+            let (jobs, owner) = (state.jobs(), job.owner);
+            let begun = jobs.synchronize(state, organization, trigger, owner);
+            begun.await.map(|_| Vec::new())
         }
-        Until::Synced => {
-            let _place = if sso {
-                Some(state.jobs().place().await)
-            } else {
-                None
-            };
-            sync_within(state, &organization, trigger, &*job)
-                .await
-                .unwrap_or_else(|error| {
-                    tracing::warn!(%error, left);
-                    Vec::new()
-                })
+        Until::Synced => sync_in_turn(state, job, &organization, trigger, job)
+            .await
+            .map_err(Problem::from),
+    };
+    let (syncs, unsynced) = match synced {
+        Ok(syncs) => (syncs, None),
+        Err(problem) => {
+            let why = &problem.body.detail;
+            tracing::warn!(%why, "the first sync is left to the scheduler");
+            (Vec::new(), Some(problem))
         }
     };
     Outcome::Stands {
         organization: id,
         syncs,
+        unsynced,
     }
 }
 
+/// Answers with the organization once it stands, if that is soon enough, and with the job otherwise.
 async fn stands(
     state: &AppState,
     job: &RunningJob,
@@ -177,10 +180,10 @@ async fn stands(
     until: Until,
     status: StatusCode,
 ) -> Result<Response, Problem> {
-    match job.wait_or_code(wait).await {
+    match job.wait_or_ask(wait).await {
         Some(Outcome::Failed(problem)) => Err(problem),
         _ if until == Until::Synced => Ok(accepted(job)),
-        None | Some(Outcome::Synced(_) | Outcome::SignedIn) => Ok(accepted(job)),
+        None | Some(Outcome::Synced(_) | Outcome::Checked(_)) => Ok(accepted(job)),
         Some(Outcome::Stands {
             organization: id, ..
         }) => {
@@ -197,26 +200,44 @@ async fn stands(
 }
 
 /// Try everything short of connecting: reach the host, authenticate, look at what would be covered
-#[utoipa::path(post, path = "/organizations/check", tag = "organizations", request_body = ConnectForm,
-    responses((status = 200, body = Check)))]
+///
+/// Of a sign-in the grant is given back at once; its job has the result in `check`.
+#[utoipa::path(post, path = "/organizations/check", tag = "organizations", params(Waiting), request_body = ConnectForm,
+    responses((status = 200, body = Check), (status = 202, body = Job)))]
 async fn try_out(
-    _: Manager,
+    caller: Manager,
     State(state): State<AppState>,
+    Query(waiting): Query<Waiting>,
     Json(form): Json<ConnectForm>,
-) -> Result<axum::Json<Check>, Problem> {
-    let checked = connect::check(state.ports(), &form.draft()?, &NoProgress).await?;
-    let coverage = Coverage::from(&checked.coverage);
-    let now = state.ports().clock.now();
-    Ok(axum::Json(Check::new(
-        &checked.draft,
-        &checked.identity,
-        Some(coverage),
-        now,
-    )))
+) -> Result<Response, Problem> {
+    let wait = waiting.duration()?;
+    let way = way(&caller.0, form.loopback_port);
+    let draft = form.draft()?;
+    if draft.method == Method::AccessToken {
+        let checked = connect::check(state.ports(), &draft, &NoProgress).await?;
+        let (coverage, now) = (Coverage::from(&checked.coverage), state.ports().clock.now());
+        let check = Check::new(&checked.draft, &checked.identity, Some(coverage), now);
+        return Ok(axum::Json(check).into_response());
+    }
+    let about = (Kind::Check, name_of(&draft)?);
+    let (shared, actor, owner) = (state.clone(), caller.actor(), caller.0.user.id);
+    let work = |job: Arc<RunningJob>| async move {
+        match signing_in(&shared, &job, &actor).check(draft, way).await {
+            Ok(check) => Outcome::Checked(Box::new(check)),
+            Err(error) => Outcome::Failed(error.into()),
+        }
+    };
+    let job = state.jobs().begin_sign_in(&state, about, owner, work);
+    let job = job.await?;
+    match job.wait_or_ask(wait).await {
+        Some(Outcome::Failed(problem)) => Err(problem),
+        Some(Outcome::Checked(check)) => Ok(axum::Json(check).into_response()),
+        _ => Ok(accepted(&job)),
+    }
 }
 
 /// How many groups a search answers.
-const GROUPS: usize = 50;
+pub(super) const GROUPS: usize = 50;
 
 /// Find groups that an access token sees by a part of their path, before anything is connected
 #[utoipa::path(post, path = "/host-groups", tag = "organizations", request_body = GroupSearchForm,
@@ -236,9 +257,9 @@ async fn find_groups(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct SearchedGroups {
+pub(super) struct SearchedGroups {
     /// A part of the path; upper and lower case are the same.
-    text: String,
+    pub(super) text: String,
 }
 
 /// Find groups that the credential of an organization sees by a part of their path, chosen ones and others
@@ -274,23 +295,29 @@ async fn reconnected(
     Json(form): Json<ReconnectForm>,
 ) -> Result<Response, Problem> {
     let (wait, sso, access) = (waiting.duration()?, form.sso.is_some(), form.access()?);
+    let way = way(&caller.0, form.loopback_port);
     let draft = form.draft()?;
     let organization = find(&state, &name).await?;
     let about = (Kind::Reconnect, organization.name.to_string());
-    let (actor, owner) = (caller.actor(), caller.0.user.id);
-    let shared = state.clone();
-    let work = |job: Arc<RunningJob>| async move {
-        let ports = shared.ports();
-        let reconnected = if sso {
-            let (wanted, stop) = ((access, draft.blind), job.stop(shared.stop()));
-            sign_in::by_device_again(ports, &organization, wanted, stop, &actor, &*job).await
-        } else {
-            reconnect::reconnect(ports, organization, &draft, &actor, &*job).await
+    let (shared, actor, owner) = (state.clone(), caller.actor(), caller.0.user.id);
+    let next = (Trigger::Reconnect, until);
+    let job = if sso {
+        let work = |job: Arc<RunningJob>| async move {
+            let wanted = Wanted::Reconnect(organization, access, draft.blind);
+            let sign_in = signing_in(&shared, &job, &actor);
+            let reconnected = sign_in.organization(&wanted, way, Cover::AsSaid).await;
+            followed(&shared, reconnected, next, &job).await
         };
-        let next = (Trigger::Reconnect, until);
-        followed(&shared, reconnected, next, sso, job).await
+        state.jobs().begin_sign_in(&state, about, owner, work).await
+    } else {
+        let work = |job: Arc<RunningJob>| async move {
+            let (ports, draft) = (shared.ports(), &draft);
+            let reconnected = reconnect::reconnect(ports, organization, draft, &actor, &*job).await;
+            followed(&shared, reconnected, next, &job).await
+        };
+        state.jobs().begin(&state, about, owner, work).await
     };
-    let job = begin(&state, about, owner, sso, work).await?;
+    let job = job?;
     stands(&state, &job, wait, until, StatusCode::OK).await
 }
 

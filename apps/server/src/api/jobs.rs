@@ -1,7 +1,6 @@
 //! Jobs, attempts, devices, reaching hosts, trying schedules.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -24,13 +23,13 @@ use super::body::schedule::Preview;
 use super::extract::{Json, Path, Query, limit};
 use super::organizations::{Runs, Waiting};
 use super::problem::Problem;
-use crate::auth::{Manager, Reader, Writer};
+use crate::auth::{Reader, Writer};
 use crate::jobs::Job as RunningJob;
 use crate::state::AppState;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(job, give_up))
+        .routes(routes!(job, super::sign_ins::give_up))
         .routes(routes!(attempts))
         .routes(routes!(list_devices))
         .routes(routes!(probe))
@@ -50,31 +49,10 @@ async fn job(
     let wait = waiting.duration()?;
     let job = find(&state, &id)?;
     job.wait(wait).await;
-    Ok(axum::Json(job.body_for(Some(caller.0.user.id))))
+    Ok(axum::Json(job.body_for(caller.0.user.id)))
 }
 
-/// For how long the end of what was given up is waited for: nothing of it takes long.
-const END: Duration = Duration::from_secs(10);
-
-/// Give up a sign-in that waits for a person; nothing of it stays
-#[utoipa::path(delete, path = "/jobs/{job}", tag = "jobs", params(("job" = String, Path, description = "its id")),
-    responses((status = 200, body = Job)))]
-async fn give_up(
-    _: Manager,
-    State(state): State<AppState>,
-    Path(id): Path<String>,
-) -> Result<axum::Json<Job>, Problem> {
-    let job = find(&state, &id)?;
-    if !job.give_up() {
-        let message = format!("the job {id} waits for nobody's sign-in");
-        let problem = Problem::new(StatusCode::CONFLICT, "conflict", message);
-        return Err(problem.hinted("what is under way goes on to its end"));
-    }
-    job.wait(END).await;
-    Ok(axum::Json(job.body()))
-}
-
-fn find(state: &AppState, id: &str) -> Result<Arc<RunningJob>, Problem> {
+pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<RunningJob>, Problem> {
     let found = id.parse::<Uuid>().ok().and_then(|id| state.jobs().find(id));
     found.ok_or_else(|| {
         let message = format!("there is no job {id}, or it is forgotten");

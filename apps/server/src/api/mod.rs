@@ -22,6 +22,7 @@ mod openapi;
 mod organizations;
 pub mod problem;
 mod secrets;
+mod sign_ins;
 
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ fn operations() -> (Router<AppState>, OpenApi) {
         .merge(organizations::router())
         .merge(connecting::router())
         .merge(jobs::router())
+        .merge(sign_ins::router())
         .merge(inventory::router())
         .merge(licenses::router())
         .merge(secrets::router())

@@ -80,7 +80,7 @@ impl Waiting {
 pub(crate) fn accepted(job: &RunningJob) -> Response {
     let location =
         HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("a UUID is plain");
-    let body = axum::Json(job.body_for(job.owner));
+    let body = axum::Json(job.body_for_owner());
     (StatusCode::ACCEPTED, [(LOCATION, location)], body).into_response()
 }
 

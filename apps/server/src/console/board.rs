@@ -8,19 +8,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use org_core::ids::OrganizationId;
+use org_core::ids::{OrganizationId, UserId};
 use org_core::ports::ProbeStep;
-use org_core::use_cases::sign_in::{Received, SignInError};
-use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
+use org_core::use_cases::sign_in::BrowserAnswer;
+use org_core::use_cases::{Progress, ProgressEvent};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::form::Form;
 use super::view::{counted, duration, sentence};
 use crate::api::problem::Problem;
+use crate::jobs::{Job, Waits};
 
 /// How many attempts are remembered.
 const REMEMBERED: usize = 200;
@@ -52,23 +50,30 @@ impl Board {
         attempts.push_back(attempt);
     }
 
-    /// The attempt whose sign-in has this state.
-    pub(super) fn waiting_for(&self, state: &str) -> Option<Arc<Attempt>> {
-        let attempts = lock(&self.0);
-        let found = attempts.iter().find(|attempt| {
-            attempt
-                .course()
-                .sign_in
-                .is_some_and(|sign_in| sign_in.state.expose_secret() == state)
-        });
-        found.cloned()
-    }
-
-    pub(super) fn find(&self, id: Uuid) -> Option<Arc<Attempt>> {
+    /// The attempt whose sign-in this answer belongs to.
+    pub(super) fn asked_for(&self, answer: &BrowserAnswer) -> Option<Arc<Attempt>> {
         lock(&self.0)
             .iter()
-            .find(|attempt| attempt.id == id)
+            .find(|attempt| attempt.job.asked_for(answer))
             .cloned()
+    }
+
+    /// An attempt of that person.
+    pub(super) fn find(&self, id: Uuid, owner: UserId) -> Option<Arc<Attempt>> {
+        lock(&self.0)
+            .iter()
+            .find(|attempt| attempt.id() == id && attempt.job.is_of(owner))
+            .cloned()
+    }
+
+    /// What that person began and has not come to its end, the newest first; an organization that stands is in the list by itself.
+    pub(super) fn under_way(&self, owner: UserId) -> Vec<Arc<Attempt>> {
+        let attempts = lock(&self.0);
+        let under_way = |attempt: &&Arc<Attempt>| {
+            let course = attempt.course();
+            attempt.job.is_of(owner) && course.end.is_none() && course.organization.is_none()
+        };
+        attempts.iter().rev().filter(under_way).cloned().collect()
     }
 }
 
@@ -92,16 +97,15 @@ pub(super) enum Purpose {
 
 /// An attempt to connect or reconnect.
 pub(super) struct Attempt {
-    pub(super) id: Uuid,
+    /// The work itself; the attempt has the same id.
+    pub(super) job: Arc<Job>,
     pub(super) purpose: Purpose,
     /// What it is called while it has no name of its own.
     pub(super) label: String,
     /// What was typed, without a token.
     pub(super) form: Form,
     course: Mutex<Course>,
-    /// What a sign-in brought, while a person chooses what it shall cover.
-    received: AsyncMutex<Option<Received>>,
-    /// What they chose last, with what was wrong with it.
+    /// What was chosen last after a sign-in, with what was wrong with it.
     choice: Mutex<Option<Form>>,
 }
 
@@ -112,21 +116,6 @@ pub(super) struct Course {
     pub(super) end: Option<End>,
     /// The organization, once it stands.
     pub(super) organization: Option<OrganizationId>,
-    /// The sign-in that a person has to do, until its answer is there.
-    pub(super) sign_in: Option<SignIn>,
-    /// Until when a person may choose what a sign-in shall cover, if that is what it waits for.
-    pub(super) choosing: Option<DateTime<Utc>>,
-}
-
-/// A sign-in that waits for a person.
-#[derive(Debug, Clone)]
-pub(super) struct SignIn {
-    /// The page of the host. It is for the browser of whoever began, and for no log.
-    pub(super) url: SecretString,
-    /// What its answer will carry.
-    pub(super) state: SecretString,
-    /// When it is too late.
-    pub(super) expires_at: DateTime<Utc>,
 }
 
 /// How an attempt ended.
@@ -189,13 +178,13 @@ impl Step {
 
 impl Attempt {
     pub(super) fn new(
-        id: Uuid,
+        job: Arc<Job>,
         (purpose, label): (Purpose, String),
         form: Form,
         steps: &[&'static str],
     ) -> Self {
         Self {
-            id,
+            job,
             purpose,
             label,
             form,
@@ -203,67 +192,26 @@ impl Attempt {
                 steps: steps.iter().map(|title| Step::new(title)).collect(),
                 end: None,
                 organization: None,
-                sign_in: None,
-                choosing: None,
             }),
-            received: AsyncMutex::new(None),
             choice: Mutex::new(None),
         }
+    }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.job.id
     }
 
     pub(super) fn course(&self) -> Course {
         lock(&self.course).clone()
     }
 
+    /// What a person has to do before anything goes on.
+    pub(super) fn waits(&self) -> Option<Waits> {
+        self.job.now().waits
+    }
+
     fn change(&self, change: impl FnOnce(&mut Course)) {
         change(&mut lock(&self.course));
-    }
-
-    /// A person has to sign in at this address.
-    pub(super) fn asks(&self, url: SecretString, expires_at: DateTime<Utc>) {
-        let state = url::Url::parse(url.expose_secret())
-            .ok()
-            .and_then(|url| {
-                let mut pairs = url.query_pairs();
-                pairs
-                    .find(|(name, _)| name == "state")
-                    .map(|(_, value)| value.into_owned())
-            })
-            .unwrap_or_default();
-        self.change(|course| {
-            course.begin(SIGN_IN);
-            course.sign_in = Some(SignIn {
-                url,
-                state: SecretString::from(state),
-                expires_at,
-            });
-        });
-    }
-
-    /// The answer of the sign-in is there: the same one is never taken twice.
-    pub(super) fn answered(&self) {
-        self.change(|course| course.sign_in = None);
-    }
-
-    /// A person has signed in, and chooses now what shall be covered.
-    pub(super) async fn chooses(&self, received: Received, until: DateTime<Utc>) {
-        *self.received.lock().await = Some(received);
-        self.change(|course| {
-            course.begin(CHOOSE);
-            course.choosing = Some(until);
-        });
-    }
-
-    /// What the sign-in brought, for as long as nothing was made of it.
-    pub(super) async fn received(&self) -> AsyncMutexGuard<'_, Option<Received>> {
-        self.received.lock().await
-    }
-
-    /// The choice is made, or given up: what the sign-in brought is taken once.
-    pub(super) async fn chosen(&self) -> Option<Received> {
-        let received = self.received.lock().await.take();
-        self.change(|course| course.choosing = None);
-        received
     }
 
     /// What was chosen last.
@@ -273,26 +221,6 @@ impl Attempt {
 
     pub(super) fn remember_choice(&self, form: Form) {
         *lock(&self.choice) = Some(form);
-    }
-
-    /// Ends a sign-in that nobody answered in time, or of which nobody chose anything. The grant is taken back by the next clean-up.
-    pub(super) fn expire(&self, now: DateTime<Utc>) {
-        if self.course().choosing.is_some_and(|until| now >= until) {
-            self.change(|course| course.choosing = None);
-            // Who is at it in this very moment finds that the attempt is over.
-            if let Ok(mut received) = self.received.try_lock() {
-                received.take();
-            }
-            self.failed(UseCaseError::from(SignInError::Over).into());
-        }
-        let late = self
-            .course()
-            .sign_in
-            .is_some_and(|sign_in| now >= sign_in.expires_at);
-        if late {
-            self.answered();
-            self.failed(UseCaseError::from(SignInError::Expired).into());
-        }
     }
 
     /// The organization stands; what follows is its first list.
@@ -373,6 +301,8 @@ impl Course {
 /// What people read for a step of a use case.
 fn title(step: &str) -> Option<&'static str> {
     Some(match step {
+        "sign in" => SIGN_IN,
+        "choose the groups" => CHOOSE,
         "reach the host" => REACH,
         "authenticate" | "exchange the code" => AUTHENTICATE,
         "check permissions" => PERMISSIONS,
@@ -441,7 +371,7 @@ impl Progress for Attempt {
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

@@ -389,32 +389,3 @@ fn devices_people_and_tokens() {
         }],
     });
 }
-
-/// An attempt that waits for a sign-in ends when its time is over, in its own words, and takes no answer any more.
-#[test]
-fn a_sign_in_that_nobody_answers_expires() {
-    use super::board::{Attempt, Board, End, Purpose, SIGN_IN_STEPS};
-    use secrecy::SecretString;
-    use std::sync::Arc;
-
-    let about = (Purpose::Connect, "a host".to_owned());
-    let id = uuid::Uuid::from_u128(1);
-    let attempt = Arc::new(Attempt::new(id, about, Form::default(), &SIGN_IN_STEPS));
-    let board = Board::default();
-    board.put(attempt.clone());
-    let url = SecretString::from("https://gitlab.example/oauth/authorize?state=abc");
-    attempt.asks(url, at().0);
-    assert!(board.waiting_for("abc").is_some());
-    assert!(board.waiting_for("").is_none() && board.waiting_for("abcd").is_none());
-    attempt.expire(at().0 - chrono::TimeDelta::seconds(1));
-    assert!(attempt.course().end.is_none());
-    attempt.expire(at().0);
-    let Some(End::Failed(problem)) = attempt.course().end else {
-        panic!("it has ended");
-    };
-    assert_eq!(
-        problem.body.detail,
-        "the sign-in took longer than ten minutes"
-    );
-    assert!(board.waiting_for("abc").is_none());
-}

@@ -226,7 +226,7 @@ async fn whoever_agrees_too_late_in_the_same_tab_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_agrees_too_late_in_a_window_that_was_left_open_is_told_there() {
+async fn whoever_agrees_too_late_in_a_window_that_was_left_open_is_told() {
     let clock = Arc::new(ManualClock::default());
     let place = Place::open_at(clock.clone()).await;
     let Some(browser) = place.signed_in().await else {
@@ -242,13 +242,18 @@ async fn whoever_agrees_too_late_in_a_window_that_was_left_open_is_told_there() 
         .expect("it is there");
     sign_in_at_host(&browser).await;
     // A page that is loaded again does not know its window any more, and closes none.
-    client.switch_to_window(first).await.expect("it is there");
+    client
+        .switch_to_window(first.clone())
+        .await
+        .expect("it is there");
     client.refresh().await.expect("it loads");
     browser.sees("You have ten minutes").await;
     clock.advance(TimeDelta::minutes(10));
     sees_that_it_is_over(&browser).await;
     client.switch_to_window(pop).await.expect("it is there");
     browser.press("Authorize").await;
+    closed(&browser).await;
+    client.switch_to_window(first).await.expect("it is there");
     sees_that_it_is_over(&browser).await;
     browser.is_accessible("agreed too late").await;
     let roster = place.ports().organizations.roster().await;
@@ -286,6 +291,34 @@ async fn a_blocked_window_is_noticed_and_the_same_tab_does_it_too() {
     browser.press("Authorize").await;
     browser.arrives("/organizations/attempts/").await;
     browser.sees("Its first sync has ended").await;
+    browser.is_content(&[place.sim().url()]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_that_was_left_is_found_again_and_given_up() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    proceed(&browser, &place).await;
+    browser.sees("open in a window of its own").await;
+    browser.click("[data-close]").await;
+    browser.sees("waits for you to sign in at the host").await;
+    browser.is_accessible("a sign-in that was left").await;
+    browser.press("Go on").await;
+    // Nothing was blocked here: this page has not tried to open a window.
+    browser.sees("with one of the links").await;
+    assert!(!browser.has("The browser blocked the window").await);
+    browser.press("Cancel the sign-in").await;
+    browser.arrives("/organizations").await;
+    browser.sees("No organization yet").await;
+    assert!(!browser.has("waits for you to sign in").await);
+    let attempts = place.ports().attempts.list(10).await.expect("a list");
+    assert!(matches!(attempts[0].state, AttemptState::Failed { .. }));
+    let secrets = place.ports().vault.list().await.expect("a list");
+    assert!(secrets.is_empty(), "{secrets:?}");
     browser.is_content(&[place.sim().url()]).await;
     browser.close().await;
     place.close().await;

@@ -12,5 +12,6 @@ mod preconditions;
 mod program;
 mod searching;
 mod sign_ins;
+mod sign_ins_on_a_page;
 mod support;
 mod webhooks;

@@ -244,7 +244,7 @@ async fn connect_by_sso(
 ) -> Result<Organization> {
     let received = signed_in(session, draft, way).await?;
     if review == Review::Asked && agrees(session, draft, &received)? == Answer::No {
-        sso::decline(session, received, SignInError::Canceled).await;
+        sso::decline(session, &received, SignInError::Canceled).await;
         return Err(Failure::Canceled);
     }
     sso::accept(session, received, BlindReconnect::Refused)
@@ -298,7 +298,7 @@ async fn check_by_sso(session: &Session, draft: &OrganizationDraft, way: Way) ->
         sign_in::coverage(session.ports(), &received, &valid.settings, &progress).await
     };
     let identity = received.identity().clone();
-    sso::decline(session, received, SignInError::OnlyChecked).await;
+    sso::decline(session, &received, SignInError::OnlyChecked).await;
     let coverage = coverage.map_err(|error| explained(error, draft))?;
     let coverage = Some(Coverage::from(&coverage));
     Ok(Check::new(&valid, &identity, coverage, app::now()))

@@ -228,11 +228,11 @@ async fn by_sso(
         match agrees(&error) {
             Ok(Answer::Yes) => blind = BlindReconnect::Confirmed,
             Ok(Answer::No) => {
-                sign_in::decline(session.ports(), received, &error, &session.actor).await;
+                sign_in::decline(session.ports(), &received, &error, &session.actor).await;
                 return Err(told(error));
             }
             Err(failure) => {
-                sso::decline(session, received, SignInError::Canceled).await;
+                sso::decline(session, &received, SignInError::Canceled).await;
                 return Err(failure);
             }
         }

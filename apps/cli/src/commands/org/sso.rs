@@ -317,12 +317,12 @@ pub(super) async fn accept(
         sign_in::accept(ports, &received, blind, actor, &progress).await
     };
     if let Err(error) = &made {
-        sign_in::decline(ports, received, error, actor).await;
+        sign_in::decline(ports, &received, error, actor).await;
     }
     made
 }
 
 /// Gives back what was received, because a person thought better of it.
-pub(super) async fn decline(session: &Session, received: Received, why: SignInError) {
+pub(super) async fn decline(session: &Session, received: &Received, why: SignInError) {
     sign_in::decline(session.ports(), received, &why.into(), &session.actor).await;
 }

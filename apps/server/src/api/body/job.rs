@@ -1,10 +1,13 @@
 //! Work that goes on when its request was answered.
 
+use std::fmt;
+
 use org_core::device::DeviceState;
 use org_core::use_cases::devices::DeviceRow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::check::Check;
 use super::sync::SyncRun;
 use super::time::stamp;
 use crate::api::problem::ProblemBody;
@@ -14,7 +17,7 @@ use crate::api::problem::ProblemBody;
 pub struct Job {
     /// Its id.
     pub id: String,
-    /// `connect`, `reconnect` or `sync`.
+    /// `connect`, `check`, `reconnect` or `sync`.
     pub kind: String,
     /// The name of the organization, as it was or shall be.
     pub organization_name: String,
@@ -26,12 +29,22 @@ pub struct Job {
     pub steps: Vec<Step>,
     /// How far the list was read.
     pub listed: Option<Listed>,
-    /// What a person has to do meanwhile; told to whoever began it, and as long as it is of use.
+    /// The code that a person has to type; told to whoever began it, and as long as it is of use.
     pub sign_in: Option<SignInCode>,
-    /// With `connect` and `reconnect`, once they are done: the id of the organization.
+    /// The page of the host where a person has to sign in; told to whoever began it, and as long as it is of use.
+    pub authorization: Option<SignInPage>,
+    /// The login of whoever signed in.
+    pub signed_in_as: Option<String>,
+    /// What shall be covered has to be chosen; told to whoever began it, and as long as it is of use.
+    pub choice: Option<Choice>,
+    /// With `connect` and `reconnect`, once it stands: the id of the organization.
     pub organization: Option<String>,
     /// The syncs that ran.
     pub syncs: Vec<SyncRun>,
+    /// Why a sync that was to follow did not begin; the organization stands all the same.
+    pub sync_problem: Option<ProblemBody>,
+    /// With `check`, once it is done: what would be connected.
+    pub check: Option<Check>,
     /// With `failed`: why.
     pub problem: Option<ProblemBody>,
 }
@@ -60,6 +73,34 @@ pub struct SignInCode {
     pub code: String,
     /// Until when it is good.
     pub until: String,
+}
+
+/// A page of the host where a person must sign in.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct SignInPage {
+    /// Its address. It is for the browser of whoever began, and for no log.
+    pub url: String,
+    /// Where the browser comes back to; what it brings there goes to `POST /jobs/{job}/answer`.
+    pub redirect_uri: String,
+    /// Until when it is good.
+    pub until: String,
+}
+
+impl fmt::Debug for SignInPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignInPage")
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What shall be covered has to be chosen, with `POST /jobs/{job}/choice`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Choice {
+    /// Until when.
+    pub until: String,
+    /// Why the choice before was not taken.
+    pub problem: Option<Box<ProblemBody>>,
 }
 
 /// How far a list was read.

@@ -1,17 +1,24 @@
 //! What programs send. Fields that nobody knows are refused, so that a misspelt one is not silently ignored.
 
+use std::num::NonZeroU16;
+
 use org_core::draft::{Method, OrganizationDraft, ScheduleDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
-use org_core::listing::PersonalNamespace;
+use org_core::listing::{PersonalNamespace, Scope};
 use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::manage::SettingsPatch;
 use org_core::use_cases::reconnect::{BlindReconnect, ReconnectDraft};
+use org_core::use_cases::sign_in::BrowserAnswer;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
+use url::Url;
 use utoipa::ToSchema;
 
 use super::hidden::Hidden;
 use crate::api::problem::Problem;
+use crate::jobs::Cover;
 
 /// Where an access token comes from: a secret of the password manager, or the token itself.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -73,6 +80,10 @@ impl From<ScheduleForm> for ScheduleDraft {
 /// An organization to connect.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of JSON, turned into an enum at once"
+)]
 pub struct ConnectForm {
     /// The name; without one it is made from the groups or the login.
     pub name: Option<String>,
@@ -83,8 +94,14 @@ pub struct ConnectForm {
     /// Whether plain http to another machine is allowed.
     #[serde(default)]
     pub allow_plain_http: bool,
-    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`. The job tells where to type which code.
+    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`.
     pub sso: Option<String>,
+    /// With `sso`: the port of 127.0.0.1 at which the program waits for the browser of whoever signs in. Without one they type a code.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
+    pub loopback_port: Option<NonZeroU16>,
+    /// With `sso`: the groups are chosen once somebody has signed in, with `POST /jobs/{job}/choice`.
+    #[serde(default)]
+    pub choose_groups: bool,
     /// The login that the token belongs to.
     #[serde(default)]
     pub login: String,
@@ -144,9 +161,34 @@ const fn auto(on: bool) -> AutoLicense {
     }
 }
 
+/// A field that only a sign-in has was given without one.
+fn only_with_sso(field: &'static str) -> Problem {
+    let message = "it goes with `sso` alone";
+    Problem::invalid(field, message)
+}
+
 impl ConnectForm {
+    /// When it is said what shall be covered.
+    pub(crate) const fn cover(&self) -> Cover {
+        if self.choose_groups {
+            Cover::AsChosen
+        } else {
+            Cover::AsSaid
+        }
+    }
+
     /// The form of the domain, which finds every other mistake at once.
     pub fn draft(self) -> Result<OrganizationDraft, Problem> {
+        if self.sso.is_none() && self.loopback_port.is_some() {
+            return Err(only_with_sso("loopback_port"));
+        }
+        if self.sso.is_none() && self.choose_groups {
+            return Err(only_with_sso("choose_groups"));
+        }
+        if self.choose_groups && !self.groups.is_empty() {
+            let message = "name the groups here or choose them after the sign-in, not both";
+            return Err(Problem::invalid("choose_groups", message));
+        }
         let usual = OrganizationDraft::default();
         let existing = match self.license_existing.as_deref() {
             None => ExistingRepositories::None,
@@ -221,8 +263,11 @@ impl From<EditForm> for SettingsPatch {
 pub struct ReconnectForm {
     /// The login that the token belongs to; without one it is the present one.
     pub login: Option<String>,
-    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`. The job tells where to type which code.
+    /// Instead of a login and a token, what a person signs in at the host for: `read` or `restore`.
     pub sso: Option<String>,
+    /// With `sso`: the port of 127.0.0.1 at which the program waits for the browser of whoever signs in. Without one they type a code.
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
+    pub loopback_port: Option<NonZeroU16>,
     /// The access token.
     #[serde(default)]
     pub token: TokenForm,
@@ -248,6 +293,9 @@ impl ReconnectForm {
 
     /// The form of the domain.
     pub fn draft(self) -> Result<ReconnectDraft, Problem> {
+        if self.sso.is_none() && self.loopback_port.is_some() {
+            return Err(only_with_sso("loopback_port"));
+        }
         Ok(ReconnectDraft {
             login: self.login,
             token: self.token.draft()?,
@@ -257,6 +305,57 @@ impl ReconnectForm {
                 BlindReconnect::Refused
             },
         })
+    }
+}
+
+/// What the browser of somebody who signed in at the host came back with.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerForm {
+    /// The address that it was sent to, with everything behind the question mark; the part from the path on is enough.
+    pub answer: Hidden,
+}
+
+impl AnswerForm {
+    /// What the host said.
+    pub fn parse(&self) -> Result<BrowserAnswer, Problem> {
+        // Where no host is named it is that of the loopback redirect; of either, only path and query count.
+        let base = Url::parse("http://127.0.0.1/").expect("an address");
+        let text = self.answer.0.expose_secret().trim();
+        let url = Url::options().base_url(Some(&base)).parse(text);
+        let Some(url) = url.ok().filter(|url| url.query().is_some()) else {
+            let message = "give the whole address that the browser was sent to, such as `/callback/gitlab.com?code=...&state=...`";
+            return Err(Problem::invalid("answer", message));
+        };
+        Ok(BrowserAnswer::parse(
+            url.path(),
+            url.query().unwrap_or_default(),
+        ))
+    }
+}
+
+/// What a sign-in shall cover.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChoiceForm {
+    /// The paths of the chosen groups; none means all groups.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Whether the personal namespace is covered; without a word it is for all groups and not for chosen ones.
+    pub personal: Option<bool>,
+}
+
+impl ChoiceForm {
+    /// The scope, or every mistake at once.
+    pub fn scope(self) -> Result<Scope, UseCaseError> {
+        let settings = SettingsDraft {
+            groups: self.groups,
+            personal: self.personal.map(personal),
+            ..SettingsDraft::default()
+        };
+        settings
+            .parse_scope()
+            .map_err(|errors| UseCaseError::Invalid { errors })
     }
 }
 

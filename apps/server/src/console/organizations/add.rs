@@ -10,6 +10,7 @@ use org_core::draft::{Method, OrganizationDraft};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
 use org_core::ids::OrganizationId;
+use org_core::organization::Organization;
 use org_core::ports::{Credential, Probe, ProbeReport};
 use org_core::schedule::Run;
 use org_core::sync::run::{RunOutcome, SyncRun, Trigger};
@@ -26,7 +27,7 @@ use crate::console::form::Form;
 use crate::console::frame::{Frame, Section, go, render, render_with};
 use crate::console::urls;
 use crate::console::view::{duration, sentence};
-use crate::jobs::{Both, Job, Kind, Outcome, sync_within};
+use crate::jobs::{Both, Kind, Outcome, sync_in_turn};
 use crate::state::AppState;
 
 /// The form, in the aside.
@@ -272,9 +273,9 @@ pub(super) async fn proceed(
         .jobs()
         .begin(&state, (Kind::Connect, name), caller.user.id, |job| {
             let about = (Purpose::Connect, label);
-            let attempt = Arc::new(Attempt::new(job.id, about, kept, &TOKEN_STEPS));
+            let attempt = Arc::new(Attempt::new(job.clone(), about, kept, &TOKEN_STEPS));
             state.console().put(attempt.clone());
-            connected(state.clone(), attempt, draft, actor, job)
+            connected(state.clone(), attempt, draft, actor)
         })
         .await;
     match begun {
@@ -289,40 +290,50 @@ async fn connected(
     attempt: Arc<Attempt>,
     draft: OrganizationDraft,
     actor: Actor,
-    job: Arc<Job>,
 ) -> Outcome {
-    let watch = Both(&*job, &*attempt);
-    match connect::connect(state.ports(), &draft, &actor, &watch).await {
-        Ok(organization) => {
-            attempt.stands(organization.id);
-            let syncs = first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
-            Outcome::Stands {
-                organization: organization.id,
-                syncs,
-            }
-        }
-        Err(error) => {
-            let problem = Problem::from(error);
+    let watch = Both(&*attempt.job, &*attempt);
+    let organization = connect::connect(state.ports(), &draft, &actor, &watch).await;
+    let organization = organization.map_err(Problem::from);
+    made(&state, &attempt, organization, Trigger::Connect).await
+}
+
+/// What comes of an attempt: the organization stands and its list is read, or it came to nothing.
+pub(super) async fn made(
+    state: &AppState,
+    attempt: &Attempt,
+    organization: Result<Organization, Problem>,
+    trigger: Trigger,
+) -> Outcome {
+    let organization = match organization {
+        Ok(organization) => organization,
+        Err(problem) => {
             attempt.failed(problem.clone());
-            Outcome::Failed(problem)
+            return Outcome::Failed(problem);
         }
+    };
+    attempt.job.stands(organization.id);
+    attempt.stands(organization.id);
+    let (syncs, unsynced) = first_list(state, attempt, &organization, trigger).await;
+    Outcome::Stands {
+        organization: organization.id,
+        syncs,
+        unsynced,
     }
 }
 
 /// The sync after connecting or reconnecting. What goes wrong with it is the organization's own trouble: it stands.
-pub(super) async fn first_list(
+async fn first_list(
     state: &AppState,
     attempt: &Attempt,
-    organization: &org_core::organization::Organization,
+    organization: &Organization,
     trigger: Trigger,
-    job: &Job,
-) -> Vec<SyncRun> {
-    let runs = sync_within(state, organization, trigger, &Both(job, attempt)).await;
-    let runs = match runs {
+) -> (Vec<SyncRun>, Option<Problem>) {
+    let watch = Both(&*attempt.job, attempt);
+    let runs = match sync_in_turn(state, &attempt.job, organization, trigger, &watch).await {
         Ok(runs) => runs,
         Err(error) => {
             attempt.done_but(sentence(&error.to_string()));
-            return Vec::new();
+            return (Vec::new(), Some(error.into()));
         }
     };
     match runs.last() {
@@ -332,5 +343,5 @@ pub(super) async fn first_list(
         },
         None => attempt.done(String::new()),
     }
-    runs
+    (runs, None)
 }

@@ -16,17 +16,21 @@ use super::groups::ChooseGroups;
 use super::list::OrganizationsPage;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
-use crate::console::board::{Attempt, Course, End, Purpose, StepState};
+use crate::console::board::{Attempt, End, Purpose, StepState};
 use crate::console::frame::{Frame, Section, go, render};
 use crate::console::urls;
 use crate::console::view::{Icon, sentence};
+use crate::jobs::Waits;
 use crate::state::AppState;
 
 /// The steps, which are brought again until there is an end.
 #[derive(Template)]
 #[template(path = "attempt_steps.html")]
 pub(in crate::console) struct Steps {
+    pub(in crate::console) csrf: String,
     pub(in crate::console) url: String,
+    /// Where a sign-in is given up.
+    pub(in crate::console) cancel: String,
     pub(in crate::console) all: Vec<StepView>,
     pub(in crate::console) ended: bool,
     pub(in crate::console) failed: Option<Failed>,
@@ -73,9 +77,14 @@ pub(in crate::console) struct AttemptAside {
 }
 
 impl Steps {
-    pub(in crate::console) fn of(attempt: &Attempt, choice: Option<ChooseGroups>) -> Self {
+    pub(in crate::console) fn of(
+        attempt: &Attempt,
+        csrf: &Csrf,
+        choice: Option<ChooseGroups>,
+    ) -> Self {
         let course = attempt.course();
-        let waits = Waiting::of(&course).is_some();
+        let asked = attempt.waits();
+        let waiting = asked.as_ref().and_then(Waiting::of);
         let steps = course.steps.iter().map(|step| {
             let (icon, word) = match step.state {
                 StepState::Pending => (Icon::with("circle-dashed", "large muted"), "to do"),
@@ -92,7 +101,7 @@ impl Steps {
                 // Nobody is timed.
                 took: step
                     .took()
-                    .filter(|_| !waits || step.state != StepState::Running),
+                    .filter(|_| waiting.is_none() || step.state != StepState::Running),
                 probes: step.probes.iter().map(reach_step).collect(),
             }
         });
@@ -100,7 +109,7 @@ impl Steps {
             Some(End::Failed(problem)) => Some(Failed {
                 detail: sentence(&problem.body.detail),
                 hint: problem.body.hint.as_deref().map(sentence),
-                retry: urls::attempt_part(attempt.id, "edit"),
+                retry: urls::attempt_part(attempt.id(), "edit"),
             }),
             _ => None,
         };
@@ -110,9 +119,11 @@ impl Steps {
             listing: course.end.is_none(),
         });
         Self {
+            csrf: csrf.token().to_owned(),
+            cancel: urls::attempt_part(attempt.id(), "cancel"),
             url: urls::attempt_part(
-                attempt.id,
-                match Waiting::of(&course) {
+                attempt.id(),
+                match waiting {
                     Some(Waiting::SignIn) => "steps?waiting=sign_in",
                     Some(Waiting::Choice) => "steps?waiting=choice",
                     None => "steps",
@@ -122,21 +133,23 @@ impl Steps {
             ended: course.end.is_some(),
             failed,
             done,
-            sign_in: course
-                .sign_in
-                .map(|sign_in| sign_in.url.expose_secret().to_owned()),
-            choice: choice.filter(|_| course.choosing.is_some()),
+            sign_in: match &asked {
+                Some(Waits::Page(page)) => Some(page.url.expose_secret().to_owned()),
+                _ => None,
+            },
+            choice: choice.filter(|_| waiting == Some(Waiting::Choice)),
         }
     }
 }
 
-pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<Attempt>, Problem> {
+/// An attempt of whoever asks: what is under way for another one is theirs to go on with.
+pub(super) fn find(state: &AppState, caller: &Caller, id: &str) -> Result<Arc<Attempt>, Problem> {
     let found = id
         .parse::<Uuid>()
         .ok()
-        .and_then(|id| state.console().find(id));
+        .and_then(|id| state.console().find(id, caller.user.id));
     found.ok_or_else(|| {
-        let message = "this attempt is forgotten, or there never was one";
+        let message = "this attempt is forgotten, somebody else's, or there never was one";
         Problem::new(StatusCode::NOT_FOUND, "not_found", message)
             .hinted("the history tells what became of it; begin again with \"Add organization\"")
     })
@@ -148,8 +161,7 @@ pub(super) async fn page(
     csrf: Csrf,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let attempt = find(&state, &id)?;
-    attempt.expire(state.ports().clock.now());
+    let attempt = find(&state, &caller, &id)?;
     let choice = ChooseGroups::of(&attempt, &csrf);
     let page = aside(&state, (&caller, &csrf), &attempt, Some(choice)).await?;
     Ok(super::sso::with_pop_up(render(&page)))
@@ -169,7 +181,7 @@ pub(super) async fn aside(
             Purpose::Reconnect(_) => "Reconnecting".to_owned(),
         },
         label: attempt.label.clone(),
-        steps: Steps::of(attempt, choice),
+        steps: Steps::of(attempt, csrf, choice),
     };
     OrganizationsPage::under(state, frame, &aside).await
 }
@@ -183,13 +195,12 @@ enum Waiting {
 }
 
 impl Waiting {
-    const fn of(course: &Course) -> Option<Self> {
-        if course.sign_in.is_some() {
-            Some(Self::SignIn)
-        } else if course.choosing.is_some() {
-            Some(Self::Choice)
-        } else {
-            None
+    const fn of(waits: &Waits) -> Option<Self> {
+        match waits {
+            Waits::Page(_) => Some(Self::SignIn),
+            Waits::Choice(_) => Some(Self::Choice),
+            // The console asks for no code.
+            Waits::Code(_) => None,
         }
     }
 }
@@ -202,19 +213,18 @@ pub(super) struct Shown {
 
 pub(super) async fn steps(
     State(state): State<AppState>,
-    _: Admin,
+    Admin(caller): Admin,
     csrf: Csrf,
     Path(id): Path<String>,
     Query(shown): Query<Shown>,
 ) -> Result<Response, Problem> {
-    let attempt = find(&state, &id)?;
-    attempt.expire(state.ports().clock.now());
+    let attempt = find(&state, &caller, &id)?;
     // While a person is at the host, or chooses, nothing changes, and the page keeps what has the focus and what was typed.
-    if shown.waiting.is_some() && shown.waiting == Waiting::of(&attempt.course()) {
+    if shown.waiting.is_some() && shown.waiting == attempt.waits().as_ref().and_then(Waiting::of) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let choice = ChooseGroups::of(&attempt, &csrf);
-    Ok(render(&Steps::of(&attempt, Some(choice))))
+    Ok(render(&Steps::of(&attempt, &csrf, Some(choice))))
 }
 
 /// The form again as it was filled in, but for the token, with what the attempt found wrong at its fields.
@@ -224,7 +234,7 @@ pub(super) async fn edit(
     csrf: Csrf,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let attempt = find(&state, &id)?;
+    let attempt = find(&state, &caller, &id)?;
     if let Purpose::Reconnect(organization) = attempt.purpose {
         return Ok(go(&urls::organization_part(organization, "reconnect")));
     }

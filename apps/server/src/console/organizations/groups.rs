@@ -1,22 +1,17 @@
 //! Choosing groups: found as a person types, with whatever credential is known by then, and chosen after a sign-in where it was not known before.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::TimeDelta;
 use org_core::draft::{Field, FieldError};
-use org_core::event::Actor;
 use org_core::host::HostUrl;
-use org_core::sync::run::Trigger;
-use org_core::use_cases::ErrorKind;
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::group_search::{self, FoundGroups};
-use org_core::use_cases::reconnect::BlindReconnect;
 use org_core::use_cases::sign_in::{self, SignInError};
 
-use super::add::first_list;
 use super::{Named, attempt, draft};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, Operator};
@@ -25,14 +20,14 @@ use crate::console::form::Form;
 use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
 use crate::console::view::sentence;
-use crate::jobs::{Both, Job, Kind, Outcome};
+use crate::jobs::{Outcome, Waits};
 use crate::state::AppState;
-
-/// For how long a person may choose what a sign-in shall cover: well within the hour after which an open attempt counts as given up.
-pub(super) const PATIENCE: TimeDelta = TimeDelta::minutes(45);
 
 /// How many groups a search answers.
 const MOST: usize = 50;
+
+/// For how long the end of a sign-in that was given up is waited for.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The groups that a search found.
 #[derive(Template)]
@@ -109,23 +104,20 @@ pub(super) async fn by_organization(
 /// With what a sign-in has just brought.
 pub(super) async fn by_sign_in(
     State(state): State<AppState>,
-    _: Admin,
+    Admin(caller): Admin,
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let attempt = attempt::find(&state, &id)?;
-    let received = attempt.received().await;
-    let found = match &*received {
-        Some(received) => sign_in::groups(state.ports(), received, searched(&form), MOST)
-            .await
-            .map_err(Problem::from),
-        None => Err(over(SignInError::Over)),
+    let attempt = attempt::find(&state, &caller, &id)?;
+    let found = match attempt.waits() {
+        Some(Waits::Choice(choice)) => {
+            sign_in::groups(state.ports(), &choice.received, searched(&form), MOST)
+                .await
+                .map_err(Problem::from)
+        }
+        _ => Err(UseCaseError::from(SignInError::Over).into()),
     };
     Ok(render(&GroupResults::of(&form, found)))
-}
-
-fn over(error: SignInError) -> Problem {
-    org_core::use_cases::UseCaseError::from(error).into()
 }
 
 /// What a sign-in shall cover, asked once the account can be looked at.
@@ -142,8 +134,8 @@ impl ChooseGroups {
     pub(in crate::console) fn new(attempt: &Attempt, csrf: &Csrf, form: Form) -> Self {
         Self {
             csrf: csrf.token().to_owned(),
-            url: urls::attempt(attempt.id),
-            groups_url: urls::attempt_part(attempt.id, "groups"),
+            url: urls::attempt(attempt.id()),
+            groups_url: urls::attempt_part(attempt.id(), "groups"),
             form,
         }
     }
@@ -164,92 +156,40 @@ impl ChooseGroups {
 /// Takes the choice, and goes on to the organization and its first list.
 pub(super) async fn choose(
     State(state): State<AppState>,
-    admin: Admin,
+    Admin(caller): Admin,
     csrf: Csrf,
     Path(id): Path<String>,
     form: Form,
 ) -> Result<Response, Problem> {
-    let attempt = attempt::find(&state, &id)?;
-    attempt.expire(state.ports().clock.now());
-    let refused = {
-        let received = attempt.received().await;
-        let Some(received) = &*received else {
-            return Ok(go(&urls::attempt(attempt.id)));
-        };
-        match draft::settings(&form).parse_scope() {
-            Ok(scope) => sign_in::choose(state.ports(), received, scope)
-                .await
-                .err()
-                .map(Problem::from),
-            Err(errors) => Some(org_core::use_cases::UseCaseError::Invalid { errors }.into()),
-        }
+    let attempt = attempt::find(&state, &caller, &id)?;
+    let chosen = match draft::settings(&form).parse_scope() {
+        Ok(scope) => attempt.job.choose(scope).await,
+        Err(errors) => Err(UseCaseError::Invalid { errors }.into()),
     };
-    if let Some(problem) = refused {
-        let choice = ChooseGroups::new(&attempt, &csrf, form.refused(&problem));
-        let page = attempt::aside(&state, (&admin.0, &csrf), &attempt, Some(choice)).await?;
-        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
-    }
-    attempt.remember_choice(form);
-    let (about, actor) = ((Kind::Connect, attempt.label.clone()), admin.actor());
-    let url = urls::attempt(attempt.id);
-    state
-        .jobs()
-        .begin(&state, about, admin.0.user.id, |job| {
-            accepted(state.clone(), attempt, actor, job)
-        })
-        .await?;
-    Ok(go(&url))
-}
-
-async fn accepted(state: AppState, attempt: Arc<Attempt>, actor: Actor, job: Arc<Job>) -> Outcome {
-    let Some(received) = attempt.chosen().await else {
-        return Outcome::Failed(over(SignInError::Over));
-    };
-    let (ports, watch) = (state.ports(), Both(&*job, &*attempt));
-    let blind = BlindReconnect::Refused;
-    match sign_in::accept(ports, &received, blind, &actor, &watch).await {
-        Ok(organization) => {
-            attempt.stands(organization.id);
-            let syncs = first_list(&state, &attempt, &organization, Trigger::Connect, &job).await;
-            Outcome::Stands {
-                organization: organization.id,
-                syncs,
-            }
+    match chosen {
+        // A sign-in that is over says so itself.
+        Err(problem) if matches!(attempt.waits(), Some(Waits::Choice(_))) => {
+            let form = form.refused(&problem);
+            attempt.remember_choice(form.clone());
+            let choice = ChooseGroups::new(&attempt, &csrf, form);
+            let page = attempt::aside(&state, (&caller, &csrf), &attempt, Some(choice)).await?;
+            Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
-        // Another choice may do: nobody has to sign in again for that.
-        Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict) => {
-            let problem = Problem::from(error);
-            let form = attempt.choice().unwrap_or_default();
-            attempt.remember_choice(form.refused(&problem));
-            let until = state.ports().clock.now() + PATIENCE;
-            attempt.chooses(received, until).await;
-            Outcome::Failed(problem)
-        }
-        Err(error) => {
-            sign_in::decline(ports, received, &error, &actor).await;
-            let problem = Problem::from(error);
-            attempt.failed(problem.clone());
-            Outcome::Failed(problem)
-        }
+        _ => Ok(go(&urls::attempt(attempt.id()))),
     }
 }
 
-/// Gives the grant back, since nobody wants an organization of it.
+/// Ends a sign-in, wherever it is: nobody wants an organization of it.
 pub(super) async fn cancel(
     State(state): State<AppState>,
-    admin: Admin,
+    Admin(caller): Admin,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let attempt = attempt::find(&state, &id)?;
-    let (ports, actor) = (state.ports().clone(), admin.actor());
-    // Taken only where it is sure to be given back.
-    let give_back = async move {
-        if let Some(received) = attempt.chosen().await {
-            let why = SignInError::Canceled;
-            sign_in::decline(&ports, received, &why.clone().into(), &actor).await;
-            attempt.failed(over(why));
-        }
-    };
-    state.jobs().to_the_end(&state, give_back).await?;
-    Ok(go(urls::ORGANIZATIONS))
+    let attempt = attempt::find(&state, &caller, &id)?;
+    attempt.job.give_up();
+    match attempt.job.wait(GIVEN_UP_WITHIN).await {
+        Some(Outcome::Failed(_)) => Ok(go(urls::ORGANIZATIONS)),
+        // It was faster, or has something to end first; the steps tell.
+        _ => Ok(go(&urls::attempt(attempt.id()))),
+    }
 }

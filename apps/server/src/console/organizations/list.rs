@@ -1,8 +1,11 @@
 //! The list of organizations.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use org_core::ids::UserId;
 use org_core::organization::{ActionReason, Organization, Status};
 use org_core::sync::run::RunState;
 use org_core::use_cases::overview::{self, Overview, Which};
@@ -11,10 +14,11 @@ use serde::Deserialize;
 use super::device::DeviceNames;
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
-use crate::console::board;
+use crate::console::board::{self, Attempt};
 use crate::console::frame::{Frame, Noticed, Section, render};
 use crate::console::urls;
 use crate::console::view::{Badge, Stamp, sentence, thousands};
+use crate::jobs::Waits;
 use crate::state::AppState;
 
 /// One organization in the list.
@@ -151,12 +155,37 @@ impl Rows {
     }
 }
 
+/// An attempt that somebody began and left.
+pub(in crate::console) struct WaitingAttempt {
+    pub(in crate::console) label: String,
+    pub(in crate::console) what: &'static str,
+    pub(in crate::console) url: String,
+}
+
+impl WaitingAttempt {
+    fn all(state: &AppState, owner: UserId) -> Vec<Self> {
+        let attempts = state.console().under_way(owner).into_iter();
+        let view = |attempt: Arc<Attempt>| Self {
+            label: attempt.label.clone(),
+            what: match attempt.waits() {
+                Some(Waits::Page(_) | Waits::Code(_)) => "waits for you to sign in at the host",
+                Some(Waits::Choice(_)) => "waits for you to choose the groups",
+                None => "is under way",
+            },
+            url: urls::attempt(attempt.id()),
+        };
+        attempts.map(view).collect()
+    }
+}
+
 /// The page, with or without an aside over it.
 #[derive(Template)]
 #[template(path = "organizations.html")]
 pub(in crate::console) struct OrganizationsPage {
     pub(in crate::console) frame: Frame,
     pub(in crate::console) rows: Rows,
+    /// What the person who looks has begun and left.
+    pub(in crate::console) waiting: Vec<WaitingAttempt>,
     /// The aside, drawn already; empty where there is none.
     pub(in crate::console) aside: String,
 }
@@ -179,6 +208,7 @@ impl OrganizationsPage {
         Ok(Self {
             frame,
             rows: Rows::read(state, None).await?,
+            waiting: Vec::new(),
             aside,
         })
     }
@@ -199,8 +229,12 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let frame = Frame::new(Section::DevOps, "DevOps", &caller, &csrf).with_notice(&noticed);
     let rows = Rows::read(&state, fresh.added.as_deref()).await?;
-    let aside = String::new();
-    Ok(render(&OrganizationsPage { frame, rows, aside }))
+    Ok(render(&OrganizationsPage {
+        waiting: WaitingAttempt::all(&state, caller.user.id),
+        aside: String::new(),
+        frame,
+        rows,
+    }))
 }
 
 pub(super) async fn rows(

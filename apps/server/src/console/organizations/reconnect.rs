@@ -12,7 +12,7 @@ use org_core::sync::run::Trigger;
 use org_core::use_cases::UseCaseError;
 use org_core::use_cases::reconnect::{self, BlindReconnect, ReconnectDraft};
 
-use super::add::{first_list, usable_secrets};
+use super::add::{made, usable_secrets};
 use super::show::{Head, Tab, frame};
 use super::{Named, draft};
 use crate::api::problem::Problem;
@@ -21,7 +21,7 @@ use crate::console::board::{Attempt, Purpose, TOKEN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, go, render, render_with};
 use crate::console::urls;
-use crate::jobs::{Both, Job, Kind, Outcome};
+use crate::jobs::{Both, Kind, Outcome};
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -73,7 +73,7 @@ pub(super) async fn proceed(
     form: Form,
 ) -> Result<Response, Problem> {
     if !draft::with_token(&form) {
-        return Ok(super::sso::begin_again(&state, &admin.0, &organization, form).await);
+        return super::sso::begin_again(&state, &admin.0, organization, form).await;
     }
     let reconnect = ReconnectDraft {
         login: form.text("login"),
@@ -99,15 +99,9 @@ pub(super) async fn proceed(
         .begin(&state, about, admin.0.user.id, |job| {
             let about = (Purpose::Reconnect(organization.id), name);
             let kept = form.without(&["token"]);
-            let attempt = Arc::new(Attempt::new(job.id, about, kept, &TOKEN_STEPS));
+            let attempt = Arc::new(Attempt::new(job.clone(), about, kept, &TOKEN_STEPS));
             state.console().put(attempt.clone());
-            reconnected(
-                state.clone(),
-                attempt,
-                (organization, reconnect),
-                actor,
-                job,
-            )
+            reconnected(state.clone(), attempt, (organization, reconnect), actor)
         })
         .await;
     match begun {
@@ -121,29 +115,19 @@ async fn reconnected(
     attempt: Arc<Attempt>,
     (organization, draft): (Organization, ReconnectDraft),
     actor: Actor,
-    job: Arc<Job>,
 ) -> Outcome {
-    let watch = Both(&*job, &*attempt);
+    let watch = Both(&*attempt.job, &*attempt);
     let done = reconnect::reconnect(state.ports(), organization, &draft, &actor, &watch).await;
-    match done {
-        Ok(organization) => {
-            attempt.stands(organization.id);
-            let syncs = first_list(&state, &attempt, &organization, Trigger::Reconnect, &job).await;
-            Outcome::Stands {
-                organization: organization.id,
-                syncs,
-            }
+    let done = done.map_err(|error| {
+        let blind = matches!(error, UseCaseError::SeesNothingKnown { .. });
+        let problem = Problem::from(error);
+        if blind {
+            problem.hinted(
+                "use an account that sees the known repositories, or go back and agree that everything known may count as out of sight",
+            )
+        } else {
+            problem
         }
-        Err(error) => {
-            let blind = matches!(error, UseCaseError::SeesNothingKnown { .. });
-            let mut problem = Problem::from(error);
-            if blind {
-                problem = problem.hinted(
-                    "use an account that sees the known repositories, or go back and agree that everything known may count as out of sight",
-                );
-            }
-            attempt.failed(problem.clone());
-            Outcome::Failed(problem)
-        }
-    }
+    });
+    made(&state, &attempt, done, Trigger::Reconnect).await
 }

@@ -1,6 +1,7 @@
 //! Signing in at the host: a window that the page opens and follows, or the same tab.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{OriginalUri, State};
@@ -8,18 +9,15 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use org_core::draft::OrganizationDraft;
 use org_core::event::Actor;
-use org_core::oauth::Initiator;
 use org_core::organization::Organization;
 use org_core::sync::run::Trigger;
-use org_core::use_cases::accounts::{Caller, Via};
+use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::reconnect::BlindReconnect;
-use org_core::use_cases::sign_in::{self, Begun, BrowserAnswer, ReturnTo, SignInError};
+use org_core::use_cases::sign_in::{self, BrowserAnswer, ReturnTo, SignInError};
 use org_core::use_cases::{NoProgress, UseCaseError};
-use secrecy::SecretString;
 
-use super::add::{first_list, form_page};
+use super::add::{form_page, made};
 use super::draft;
-use super::groups::PATIENCE;
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf};
 use crate::console::assets::Assets;
@@ -27,8 +25,11 @@ use crate::console::board::{Attempt, Purpose, SIGN_IN_STEPS};
 use crate::console::form::Form;
 use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
-use crate::jobs::{Both, Job, Kind, Outcome};
+use crate::jobs::{Both, Cover, Job, Kind, Outcome, SignIn, Wanted, Way, initiator};
 use crate::state::AppState;
+
+/// For how long the page of the host is waited for before the steps are shown without it; they go on by themselves.
+const BEGUN_WITHIN: Duration = Duration::from_secs(20);
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
@@ -61,19 +62,10 @@ pub(super) async fn opening(_: Admin) -> Response {
     }))
 }
 
-/// Who begins is the session: only the same one may bring the answer.
-fn initiator(caller: &Caller) -> Initiator {
-    let session = match &caller.via {
-        Via::Session(session) => session.digest.to_hex(),
-        Via::Token(token) => token.digest.to_hex(),
-        // Nobody at the machine has a browser of ours.
-        Via::Machine => String::new(),
-    };
-    Initiator::of_secret(&SecretString::from(session))
-}
-
-fn return_to(state: &AppState) -> ReturnTo {
-    ReturnTo::Server(state.place().base().clone())
+/// On the page of the host, from where only the same session brings the answer.
+fn way(state: &AppState, caller: &Caller) -> Way {
+    let back = ReturnTo::Server(state.place().base().clone());
+    Way::Page(back, initiator(caller))
 }
 
 /// Begins a sign-in that connects an organization.
@@ -84,75 +76,98 @@ pub(super) async fn begin(
     draft: OrganizationDraft,
 ) -> Result<Response, Problem> {
     let label = draft.host.trim().to_owned();
-    let id = state.ports().ids.next_id();
+    let name = draft.name.clone().unwrap_or_else(|| label.clone());
+    let cover = if draft::chooses_later(&form) {
+        Cover::AsChosen
+    } else {
+        Cover::AsSaid
+    };
+    let about = (Purpose::Connect, label);
     let kept = form.clone().without(&["token"]);
-    let attempt = Arc::new(Attempt::new(
-        id,
-        (Purpose::Connect, label),
-        kept,
-        &SIGN_IN_STEPS,
-    ));
-    let begun = sign_in::begin(
-        state.ports(),
-        &draft,
-        &return_to(state),
-        initiator(caller),
-        &caller.actor(),
-        &*attempt,
-    )
-    .await;
-    if let Err(UseCaseError::Invalid { errors }) = begun {
-        let page = form_page(state, (caller, csrf), form.mistaken(errors), None).await?;
+    let wanted = (Wanted::Connect(draft), cover);
+    let job = signing_in(state, caller, (Kind::Connect, name), (about, kept), wanted).await?;
+    if let Some(Outcome::Failed(problem)) = job.wait_or_ask(BEGUN_WITHIN).await
+        && problem.status == StatusCode::UNPROCESSABLE_ENTITY
+    {
+        let page = form_page(state, (caller, csrf), form.refused(&problem), None).await?;
         let page = render_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
         return Ok(with_pop_up(page));
     }
-    Ok(follow(state, attempt, begun))
+    Ok(go(&urls::attempt(job.id)))
 }
 
 /// Begins a sign-in that gives an organization another credential.
 pub(super) async fn begin_again(
     state: &AppState,
     caller: &Caller,
-    organization: &Organization,
+    organization: Organization,
     form: Form,
-) -> Response {
-    let id = state.ports().ids.next_id();
-    let about = (
-        Purpose::Reconnect(organization.id),
-        organization.name.to_string(),
-    );
-    let access = draft::access(&form);
+) -> Result<Response, Problem> {
     let blind = if form.is_on("blind") {
         BlindReconnect::Confirmed
     } else {
         BlindReconnect::Refused
     };
-    let attempt = Arc::new(Attempt::new(
-        id,
-        about,
-        form.without(&["token"]),
-        &SIGN_IN_STEPS,
-    ));
-    let begun = sign_in::begin_again(
-        state.ports(),
-        organization,
-        (access, blind),
-        &return_to(state),
-        initiator(caller),
-        &*attempt,
+    let name = organization.name.to_string();
+    let about = (Purpose::Reconnect(organization.id), name.clone());
+    let wanted = Wanted::Reconnect(organization, draft::access(&form), blind);
+    let (wanted, kept) = ((wanted, Cover::AsSaid), form.without(&["token"]));
+    let job = signing_in(
+        state,
+        caller,
+        (Kind::Reconnect, name),
+        (about, kept),
+        wanted,
     )
-    .await;
-    follow(state, attempt, begun)
+    .await?;
+    job.wait_or_ask(BEGUN_WITHIN).await;
+    Ok(go(&urls::attempt(job.id)))
 }
 
-fn follow(state: &AppState, attempt: Arc<Attempt>, begun: Result<Begun, UseCaseError>) -> Response {
-    match begun {
-        Ok(begun) => attempt.asks(begun.url, begun.expires_at),
-        Err(error) => attempt.failed(error.into()),
-    }
-    let url = urls::attempt(attempt.id);
-    state.console().put(attempt);
-    go(&url)
+/// Begins the job, and an attempt that shows it.
+async fn signing_in(
+    state: &AppState,
+    caller: &Caller,
+    about: (Kind, String),
+    (shown, form): ((Purpose, String), Form),
+    wanted: (Wanted, Cover),
+) -> Result<Arc<Job>, Problem> {
+    let (way, actor) = (way(state, caller), caller.actor());
+    let work = |job: Arc<Job>| {
+        let attempt = Arc::new(Attempt::new(job.clone(), shown, form, &SIGN_IN_STEPS));
+        state.console().put(attempt.clone());
+        signed_in(state.clone(), attempt, (wanted, way), actor)
+    };
+    let (jobs, owner) = (state.jobs(), caller.user.id);
+    jobs.begin_sign_in(state, about, owner, work).await
+}
+
+async fn signed_in(
+    state: AppState,
+    attempt: Arc<Attempt>,
+    ((wanted, cover), way): ((Wanted, Cover), Way),
+    actor: Actor,
+) -> Outcome {
+    let job = attempt.job.clone();
+    let watch = Both(&*job, &*attempt);
+    let sign_in = SignIn {
+        state: &state,
+        job: &job,
+        actor: &actor,
+        watch: &watch,
+    };
+    let organization = sign_in.organization(&wanted, way, cover).await;
+    let trigger = match wanted {
+        Wanted::Connect(_) => Trigger::Connect,
+        Wanted::Reconnect(..) => Trigger::Reconnect,
+    };
+    made(
+        &state,
+        &attempt,
+        organization.map_err(Problem::from),
+        trigger,
+    )
+    .await
 }
 
 /// The page that the browser comes back to: it closes its window, or goes on in this tab.
@@ -169,85 +184,25 @@ pub(super) async fn callback(
     admin: Admin,
     OriginalUri(uri): OriginalUri,
 ) -> Result<Response, Problem> {
-    let query = uri.query().unwrap_or_default();
-    let answer = BrowserAnswer::parse(uri.path(), query);
-    let shown = url::form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "state")
-        .map(|(_, value)| value.into_owned());
-    let attempt = shown.and_then(|shown| state.console().waiting_for(&shown));
-    let Some(attempt) = attempt else {
+    let answer = BrowserAnswer::parse(uri.path(), uri.query().unwrap_or_default());
+    let initiator = initiator(&admin.0);
+    let Some(attempt) = state.console().asked_for(&answer) else {
         // Nobody here waits for it, such as after a restart: what it was to cover may have been left to a choice, so it is given back.
-        let (ports, initiator, actor) = (state.ports(), initiator(&admin.0), admin.actor());
-        let received = sign_in::receive(ports, &answer, initiator, &actor, &NoProgress).await?;
-        let over = UseCaseError::from(SignInError::Over);
-        sign_in::decline(ports, received, &over, &actor).await;
-        return Err(over.into());
+        let (shared, actor) = (state.clone(), admin.actor());
+        let given_back = state.jobs().to_the_end(&state, async move {
+            let ports = shared.ports();
+            let received = sign_in::receive(ports, &answer, initiator, &actor, &NoProgress).await?;
+            let over = UseCaseError::from(SignInError::Over);
+            sign_in::decline(ports, &received, &over, &actor).await;
+            Err::<Response, UseCaseError>(over)
+        });
+        return Ok(given_back.await??);
     };
-    attempt.answered();
-    let (kind, trigger) = match attempt.purpose {
-        Purpose::Connect => (Kind::Connect, Trigger::Connect),
-        Purpose::Reconnect(_) => (Kind::Reconnect, Trigger::Reconnect),
-    };
-    let next = urls::attempt(attempt.id);
-    let about = (kind, attempt.label.clone());
-    let (initiator, actor) = (initiator(&admin.0), admin.actor());
-    let waiting = attempt.clone();
-    let begun = state
-        .jobs()
-        .begin(&state, about, admin.0.user.id, |job| {
-            completed(
-                state.clone(),
-                attempt,
-                (answer, initiator),
-                (actor, trigger),
-                job,
-            )
-        })
-        .await;
-    if let Err(problem) = begun {
-        waiting.failed(problem.clone());
-        return Err(problem);
-    }
+    // What came too late, or a second time, changes nothing: the attempt itself tells why.
+    let _ = attempt.job.answer(answer, initiator);
     Ok(in_pop_up(render(&CallbackPage {
-        title: "Signed in",
+        title: "Back from the host",
         assets: Assets,
-        next,
+        next: urls::attempt(attempt.id()),
     })))
-}
-
-async fn completed(
-    state: AppState,
-    attempt: Arc<Attempt>,
-    (answer, initiator): (BrowserAnswer, Initiator),
-    (actor, trigger): (Actor, Trigger),
-    job: Arc<Job>,
-) -> Outcome {
-    let watch = Both(&*job, &*attempt);
-    if attempt.purpose == Purpose::Connect && draft::chooses_later(&attempt.form) {
-        return match sign_in::receive(state.ports(), &answer, initiator, &actor, &watch).await {
-            Ok(received) => {
-                let until = state.ports().clock.now() + PATIENCE;
-                attempt.chooses(received, until).await;
-                Outcome::SignedIn
-            }
-            Err(error) => failed(&attempt, error),
-        };
-    }
-    match sign_in::complete(state.ports(), &answer, initiator, &actor, &watch).await {
-        Ok(organization) => {
-            attempt.stands(organization.id);
-            let syncs = first_list(&state, &attempt, &organization, trigger, &job).await;
-            Outcome::Stands {
-                organization: organization.id,
-                syncs,
-            }
-        }
-        Err(error) => failed(&attempt, error),
-    }
-}
-
-fn failed(attempt: &Attempt, error: UseCaseError) -> Outcome {
-    let problem = Problem::from(error);
-    attempt.failed(problem.clone());
-    Outcome::Failed(problem)
 }

@@ -113,6 +113,8 @@ fn adding_one() {
 #[test]
 fn an_attempt() {
     let steps = |failed: Option<Failed>, done: Option<Done>, choice: Option<ChooseGroups>| Steps {
+        csrf: hostile(),
+        cancel: hostile(),
         url: hostile(),
         all: vec![StepView {
             title: "Reach the host",

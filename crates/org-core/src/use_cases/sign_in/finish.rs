@@ -101,7 +101,7 @@ pub(super) async fn at_once(
 ) -> Result<Organization, UseCaseError> {
     let made = accept(ports, &received, BlindReconnect::Refused, actor, progress).await;
     if let Err(error) = &made {
-        decline(ports, received, error, actor).await;
+        decline(ports, &received, error, actor).await;
     }
     made
 }
@@ -147,11 +147,8 @@ pub async fn accept(
 }
 
 /// Gives back what was received: the host ends the grant, the vault forgets the pair, and the attempt says why.
-pub async fn decline(ports: &Ports, received: Received, why: &UseCaseError, actor: &Actor) {
-    let Received {
-        purpose, secret, ..
-    } = received;
-    give_back(ports, &purpose, secret, why, actor).await;
+pub async fn decline(ports: &Ports, received: &Received, why: &UseCaseError, actor: &Actor) {
+    give_back(ports, &received.purpose, received.secret, why, actor).await;
 }
 
 /// What an organization with these settings would cover for whoever signed in.

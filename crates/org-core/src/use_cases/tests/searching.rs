@@ -136,7 +136,7 @@ fn what_is_declined_while_choosing_leaves_nothing_behind() {
     let bench = TestBench::new(world(1));
     let (ports, received) = (bench.ports(), received(&bench));
     let why = crate::use_cases::sign_in::SignInError::Canceled.into();
-    block_on(decline(&ports, received, &why, jane()));
+    block_on(decline(&ports, &received, &why, jane()));
     assert_eq!(bench.host.living_pairs(), 0);
     let secrets = block_on(bench.vault.list()).expect("a vault");
     assert!(secrets.is_empty(), "{secrets:?}");

@@ -4,34 +4,35 @@
 //! Jobs are kept in memory alone. What they do is safe to lose: a program that ends leaves an attempt that is cleaned up, or a sync that the next
 //! start makes up for.
 
+mod job;
+mod sign_in;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ::metrics::Label;
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use org_core::ids::{OrganizationId, UserId};
 use org_core::organization::Organization;
 use org_core::sync::run::{SyncRun, Trigger};
-use org_core::use_cases::follow::Stop;
 use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
 use tokio::sync::{
     Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot,
-    watch,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::api::body::job::{self as body, Listed, SignInCode, Step};
-use crate::api::body::sync::SyncRun as SyncRunBody;
-use crate::api::body::time::stamp;
+use self::job::Talk;
 use crate::api::problem::Problem;
 use crate::state::AppState;
 use crate::workers;
+
+pub use self::job::{Job, Kind, Outcome, Progressed};
+pub use self::sign_in::{Choice, SignInPage, Waits};
+pub(crate) use self::sign_in::{Cover, SignIn, Wanted, Way, initiator};
 
 /// How many jobs are done at a time; more wait.
 const AT_A_TIME: usize = 8;
@@ -42,256 +43,14 @@ const MOST: usize = 200;
 /// How many jobs are remembered, those that ended included.
 const REMEMBERED: usize = 1000;
 
-/// How many steps a job tells.
-const STEPS: usize = 50;
-
-/// What a job is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// An organization is connected.
-    Connect,
-    /// An organization gets another credential.
-    Reconnect,
-    /// An organization is synchronized.
-    Sync,
-}
-
-impl Kind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Reconnect => "reconnect",
-            Self::Sync => "sync",
-        }
-    }
-}
-
-/// What came of a job.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    /// The organization stands, or has its new credential.
-    Stands {
-        /// Which one.
-        organization: OrganizationId,
-        /// The syncs that followed in the same job.
-        syncs: Vec<SyncRun>,
-    },
-    /// Somebody signed in; what shall be covered is chosen next, and making an organization of it is a job of its own.
-    SignedIn,
-    /// These syncs ran; none at all means that it was stopped while it waited.
-    Synced(Vec<SyncRun>),
-    /// It was not done.
-    Failed(Problem),
-}
-
-/// How far a job is.
-#[derive(Debug, Clone, Default)]
-pub struct Progressed {
-    /// The steps, the newest last.
-    pub steps: Vec<Step>,
-    /// How far the list was read.
-    pub listed: Option<Listed>,
-    /// The code that a person has to type at the host.
-    pub code: Option<SignInCode>,
-    /// What came of it; `None` while it is being done.
-    pub outcome: Option<Outcome>,
-}
-
-/// A job.
-#[derive(Debug)]
-pub struct Job {
-    /// Its id.
-    pub id: Uuid,
-    /// What it is about.
-    pub kind: Kind,
-    /// Who began it; `None` where a rule did.
-    pub owner: Option<UserId>,
-    /// The name of the organization.
-    pub name: String,
-    /// When it was begun.
-    pub started_at: DateTime<Utc>,
-    state: watch::Sender<Progressed>,
-    given_up: watch::Sender<bool>,
-}
-
-impl Job {
-    /// How far it is now.
-    pub fn now(&self) -> Progressed {
-        self.state.borrow().clone()
-    }
-
-    /// Sees each change of how far it is.
-    pub fn watch(&self) -> watch::Receiver<Progressed> {
-        self.state.subscribe()
-    }
-
-    /// Waits for its end, at most so long; answers what came of it, if anything did by then.
-    pub async fn wait(&self, at_most: Duration) -> Option<Outcome> {
-        let mut seen = self.watch();
-        let ended = seen.wait_for(|state| state.outcome.is_some());
-        match tokio::time::timeout(at_most, ended).await {
-            Ok(Ok(state)) => state.outcome.clone(),
-            _ => self.now().outcome,
-        }
-    }
-
-    /// The same, but a code that a person has to type ends the wait too: without it nothing goes on.
-    pub async fn wait_or_code(&self, at_most: Duration) -> Option<Outcome> {
-        let mut seen = self.watch();
-        let ended = seen.wait_for(|state| state.outcome.is_some() || state.code.is_some());
-        // Either way, what is so now is answered.
-        let _ = tokio::time::timeout(at_most, ended).await;
-        self.now().outcome
-    }
-
-    /// Ends a sign-in that waits for a person; `false` if that is not what it does.
-    pub fn give_up(&self) -> bool {
-        let Progressed { code, outcome, .. } = self.now();
-        let waits = code.is_some() && outcome.is_none();
-        if waits {
-            self.given_up.send_replace(true);
-        }
-        waits
-    }
-
-    /// Comes when the server stops, or when somebody gives the job up.
-    pub(crate) fn stop(&self, server: Stop) -> Stop {
-        let mut given_up = self.given_up.subscribe();
-        let stop = async move {
-            tokio::select! {
-                () = server => {}
-                _ = given_up.wait_for(|given_up| *given_up) => {}
-            }
-        };
-        stop.boxed().shared()
-    }
-
-    /// As programs of that user read it: whoever has the code of a sign-in decides with which account it is done.
-    pub fn body_for(&self, user: Option<UserId>) -> body::Job {
-        let mut body = self.body();
-        let Progressed { code, outcome, .. } = self.now();
-        if outcome.is_none() && self.owner.is_some() && self.owner == user {
-            body.sign_in = code;
-        }
-        body
-    }
-
-    /// As programs read it.
-    pub fn body(&self) -> body::Job {
-        let Progressed {
-            steps,
-            listed,
-            outcome,
-            ..
-        } = self.now();
-        let mut body = body::Job {
-            id: self.id.to_string(),
-            kind: self.kind.as_str().to_owned(),
-            organization_name: self.name.clone(),
-            state: "running".to_owned(),
-            started_at: stamp(self.started_at),
-            steps,
-            listed,
-            sign_in: None,
-            organization: None,
-            syncs: Vec::new(),
-            problem: None,
-        };
-        match outcome {
-            None => {}
-            Some(Outcome::Failed(problem)) => {
-                "failed".clone_into(&mut body.state);
-                body.problem = Some(*problem.body);
-            }
-            Some(Outcome::Stands {
-                organization,
-                syncs,
-            }) => {
-                "done".clone_into(&mut body.state);
-                body.organization = Some(organization.to_string());
-                let run = |run| SyncRunBody::new(run, &self.name);
-                body.syncs = syncs.iter().map(run).collect();
-            }
-            Some(Outcome::SignedIn) => "done".clone_into(&mut body.state),
-            Some(Outcome::Synced(runs)) => {
-                "done".clone_into(&mut body.state);
-                let run = |run| SyncRunBody::new(run, &self.name);
-                body.syncs = runs.iter().map(run).collect();
-            }
-        }
-        body
-    }
-}
-
-impl Progress for Job {
-    fn report(&self, event: ProgressEvent) {
-        let begun = |name: &str| Step {
-            name: name.to_owned(),
-            state: "begun".to_owned(),
-            detail: String::new(),
-            milliseconds: None,
-        };
-        self.state.send_modify(|state| {
-            let step = match event {
-                ProgressEvent::Started { step } => {
-                    // What was waited for is there.
-                    state.code = None;
-                    begun(step)
-                }
-                ProgressEvent::EnterCode {
-                    uri,
-                    complete,
-                    code,
-                    until,
-                } => {
-                    state.code = Some(SignInCode {
-                        uri,
-                        complete_uri: complete,
-                        code,
-                        until: stamp(until),
-                    });
-                    begun("sign in")
-                }
-                ProgressEvent::Reached(step) => (&step).into(),
-                ProgressEvent::Listed {
-                    repositories,
-                    groups,
-                } => {
-                    state.listed = Some(Listed {
-                        repositories,
-                        groups,
-                    });
-                    return;
-                }
-                ProgressEvent::Waiting(wait) => Step {
-                    detail: format!("{}, until {}", wait.reason, stamp(wait.until)),
-                    ..begun("wait")
-                },
-                ProgressEvent::Confirmed { done, total } => {
-                    let step = Step {
-                        detail: format!("{done} of {total}"),
-                        ..begun("confirm what is missing")
-                    };
-                    state.steps.retain(|known| known.name != step.name);
-                    step
-                }
-                ProgressEvent::Applying { changes } => Step {
-                    detail: format!("{changes} changes"),
-                    ..begun("store")
-                },
-            };
-            if state.steps.len() == STEPS {
-                state.steps.remove(0);
-            }
-            state.steps.push(step);
-        });
-    }
-}
+/// How many sign-ins may wait for a person. They are cheap, but whoever begins ever more of them must not take the room of all other work.
+const SIGN_INS: usize = 64;
 
 /// All jobs, and how far each sync of this program has come.
 pub struct Jobs {
     running: AsyncMutex<JoinSet<()>>,
     room: Arc<Semaphore>,
+    sign_ins: Arc<Semaphore>,
     known: Mutex<Known>,
     syncs: Mutex<HashMap<OrganizationId, ProgressEvent>>,
 }
@@ -313,6 +72,7 @@ impl Jobs {
         Self {
             running: AsyncMutex::new(JoinSet::new()),
             room: Arc::new(Semaphore::new(AT_A_TIME)),
+            sign_ins: Arc::new(Semaphore::new(SIGN_INS)),
             known: Mutex::new(Known::default()),
             syncs: Mutex::new(HashMap::new()),
         }
@@ -337,46 +97,63 @@ impl Jobs {
                 work.await
             }
         };
-        self.begin_waiting(state, about, owner, in_turn).await
+        self.spawn(state, about, owner.into(), None, in_turn).await
     }
 
-    /// Begins a job that mostly waits for a person. It takes no place from others meanwhile; what it does afterwards takes one.
-    pub async fn begin_waiting<F>(
+    /// Begins a job in which a person signs in. It takes no place from others while they are waited for; what it does afterwards takes one.
+    pub async fn begin_sign_in<F>(
         &self,
         state: &AppState,
-        (kind, name): (Kind, String),
-        owner: impl Into<Option<UserId>> + Send,
+        about: (Kind, String),
+        owner: UserId,
+        work: impl FnOnce(Arc<Job>) -> F,
+    ) -> Result<Arc<Job>, Problem>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let waiting = self.sign_ins.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{SIGN_INS} sign-ins wait for a person already");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_jobs", message)
+                .hinted("finish them or give them up; each is over after ten minutes")
+                .retry_after(60)
+        })?;
+        let waiting = |job| {
+            let work = Box::pin(work(job));
+            async move {
+                let _waiting = waiting;
+                work.await
+            }
+        };
+        let talk = Some(Talk::new());
+        self.spawn(state, about, Some(owner), talk, waiting).await
+    }
+
+    async fn spawn<F>(
+        &self,
+        state: &AppState,
+        about: (Kind, String),
+        owner: Option<UserId>,
+        talk: Option<Talk>,
         work: impl FnOnce(Arc<Job>) -> F,
     ) -> Result<Arc<Job>, Problem>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
         refuse_when_stopping(state)?;
-        let job = Arc::new(Job {
-            id: state.ports().ids.next_id(),
-            kind,
-            owner: owner.into(),
-            name,
-            started_at: state.ports().clock.now(),
-            state: watch::Sender::new(Progressed::default()),
-            given_up: watch::Sender::new(false),
-        });
+        let (id, now) = (state.ports().ids.next_id(), state.ports().clock.now());
+        let job = Arc::new(Job::new((id, now), about, owner, talk));
         let work = work(job.clone());
         let mut running = self.with_room().await?;
         self.remember(&job);
         let ended = job.clone();
         running.spawn(async move {
             let outcome = work.await;
-            ended
-                .state
-                .send_modify(|state| state.outcome = Some(outcome));
+            ended.change(|state| {
+                state.waits = None;
+                state.outcome = Some(outcome);
+            });
         });
         Ok(job)
-    }
-
-    /// One of the places for work that goes on at the same time; it is free again once it is dropped.
-    pub(crate) async fn place(&self) -> Place {
-        place(self.room.clone()).await
     }
 
     /// What is under way, if there is room for more.
@@ -496,7 +273,7 @@ impl Jobs {
 
 /// One of the places for work that goes on at the same time.
 #[derive(Debug)]
-pub(crate) struct Place {
+struct Place {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -534,8 +311,24 @@ async fn synced(
     }
 }
 
+/// The same where a job did something before: one that waited for a person takes its place among the others now.
+pub(crate) async fn sync_in_turn(
+    state: &AppState,
+    job: &Job,
+    organization: &Organization,
+    trigger: Trigger,
+    watch: &dyn Progress,
+) -> Result<Vec<SyncRun>, UseCaseError> {
+    let _place = if job.signs_in() {
+        Some(place(state.jobs().room.clone()).await)
+    } else {
+        None
+    };
+    sync_within(state, organization, trigger, watch).await
+}
+
 /// Synchronizes an organization as a part of a job, and again for as long as somebody asks for one more meanwhile.
-pub(crate) async fn sync_within(
+async fn sync_within(
     state: &AppState,
     organization: &Organization,
     trigger: Trigger,
