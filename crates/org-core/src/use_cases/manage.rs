@@ -130,7 +130,7 @@ pub async fn edit(
             host: &organization.host,
             login: &organization.account.login,
             scope: &organization.settings.scope,
-            except: Some(&before.name),
+            except: Some(before.id),
         };
         let roster = preflight::not_connected_twice(ports, &candidate).await?;
         let now = ports.clock.now();

@@ -186,7 +186,7 @@ pub async fn not_connected_twice(
     let roster = ports.organizations.roster().await?;
     let present = |organization: &&Organization| {
         !matches!(organization.status, Status::Removed { .. })
-            && candidate.except != Some(&organization.name)
+            && candidate.except != Some(organization.id)
     };
     for organization in roster.organizations.iter().filter(present) {
         if organization.name.key() == candidate.name.key() {
@@ -224,8 +224,8 @@ pub struct Candidate<'a> {
     pub login: &'a Login,
     /// What it covers.
     pub scope: &'a Scope,
-    /// The name of the organization that it is already, if it is one.
-    pub except: Option<&'a OrganizationName>,
+    /// The organization that it is already, if it is one; by its id, since somebody may be giving it another name.
+    pub except: Option<OrganizationId>,
 }
 
 /// What an organization would cover.

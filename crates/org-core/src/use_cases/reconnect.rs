@@ -233,7 +233,7 @@ async fn store(
             host: &organization.host,
             login: &organization.account.login,
             scope: &organization.settings.scope,
-            except: Some(&organization.name),
+            except: Some(organization.id),
         };
         let roster = preflight::not_connected_twice(ports, &candidate).await?;
         let kind = "organization.reconnected";

@@ -195,6 +195,27 @@ fn a_schedule_that_changes_while_a_sync_starts_is_not_forgotten() {
 }
 
 #[test]
+fn an_organization_that_was_renamed_meanwhile_is_not_taken_for_another_one() {
+    let bench = TestBench::new(world(1));
+    let before = connected(&bench);
+    let named = |name: &str| SettingsPatch {
+        name: Some(name.to_owned()),
+        ..SettingsPatch::default()
+    };
+    let ports = bench.ports();
+    block_on(manage::edit(
+        &ports,
+        before.clone(),
+        &named("Theirs"),
+        jane(),
+    ))
+    .expect("it is free");
+    // This one says nothing of what they saw, so it changes what there is.
+    block_on(manage::edit(&ports, before.clone(), &named("Ours"), jane())).expect("it is the same");
+    assert_eq!(reload(&bench, &before).name.as_str(), "Ours");
+}
+
+#[test]
 fn of_two_reconnections_no_secret_is_left_over() {
     let bench = TestBench::new(world(1));
     let organization = connected(&bench);
