@@ -101,11 +101,49 @@ impl SettingsPatch {
 /// keeps its license for 30 days, so that a scope that was changed by mistake can be changed back.
 pub async fn edit(
     ports: &Ports,
-    mut organization: Organization,
+    organization: Organization,
     patch: &SettingsPatch,
     actor: &Actor,
 ) -> Result<Organization, UseCaseError> {
+    Box::pin(change_settings(ports, organization, patch, None, actor)).await
+}
+
+/// The same, only as long as the name and the settings are those of `organization`, which a person saw; [`Stale::Organization`] if not.
+///
+/// Whatever else changes meanwhile, such as a pause, does not stand in the way.
+pub async fn edit_seen(
+    ports: &Ports,
+    organization: Organization,
+    patch: &SettingsPatch,
+    actor: &Actor,
+) -> Result<Organization, UseCaseError> {
+    let seen = (organization.name.clone(), organization.settings.clone());
+    Box::pin(change_settings(
+        ports,
+        organization,
+        patch,
+        Some(seen),
+        actor,
+    ))
+    .await
+}
+
+/// Changes settings, those that were `seen` alone if any were.
+async fn change_settings(
+    ports: &Ports,
+    mut organization: Organization,
+    patch: &SettingsPatch,
+    seen: Option<(OrganizationName, Settings)>,
+    actor: &Actor,
+) -> Result<Organization, UseCaseError> {
     for _ in 0..STALE_RETRIES {
+        // Looked at in each round: what another one changed in between was not seen either.
+        if let Some((name, settings)) = &seen
+            && (*name != organization.name || *settings != organization.settings)
+        {
+            let what = Stale::Organization;
+            return Err(StoreError::Stale { what }.into());
+        }
         organization.refuse_removed("changed")?;
         let before = organization.clone();
         let (name, settings) = patch

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use org_core::organization::Organization;
+use org_core::ports::StoreError;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::manage::{self, SettingsPatch};
-use org_core::use_cases::overview;
+use org_core::use_cases::{UseCaseError, lookup, overview};
 
 use super::add::Preview;
 use super::device::DeviceChoice;
@@ -111,13 +112,7 @@ pub(super) async fn save(
     form: Form,
 ) -> Result<Response, Problem> {
     if form.value("seen") != seen(&organization) {
-        let message = "somebody else changed the settings while you did";
-        let problem = Problem::new(StatusCode::CONFLICT, "version_changed", message).hinted(
-            "open this page in another tab to see theirs, or save again to replace theirs with what stands here",
-        );
-        let form = form.refused(&problem);
-        let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form).await?;
-        return Ok(render_with(StatusCode::CONFLICT, &page));
+        return overtaken(&state, (&operator, &csrf), &organization, form).await;
     }
     let settings = draft::settings(&form);
     let patch = SettingsPatch {
@@ -135,15 +130,35 @@ pub(super) async fn save(
         operator.actor(),
         organization.clone(),
     );
-    let edit = async move { manage::edit(&ports, before, &patch, &actor).await };
+    let edit = async move { manage::edit_seen(&ports, before, &patch, &actor).await };
     match state.jobs().to_the_end(&state, edit).await? {
         Ok(_) => Ok(go_with(&urls::organization(organization.id), Notice::Saved)),
+        Err(UseCaseError::Store(StoreError::Stale { .. })) => {
+            let theirs = lookup::by_id(state.ports(), organization.id).await?;
+            overtaken(&state, (&operator, &csrf), &theirs, form).await
+        }
         Err(error) => {
             let form = form.refused(&error.into());
             let page = SettingsPage::new(&state, (&operator.0, &csrf), &organization, form).await?;
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
     }
+}
+
+/// The form of somebody who did not see what another one changed; whoever saves it again has been told.
+async fn overtaken(
+    state: &AppState,
+    (operator, csrf): (&Operator, &Csrf),
+    theirs: &Organization,
+    form: Form,
+) -> Result<Response, Problem> {
+    let message = "somebody else changed the settings while you did";
+    let problem = Problem::new(StatusCode::CONFLICT, "version_changed", message).hinted(
+        "open this page in another tab to see theirs, or save again to replace theirs with what stands here",
+    );
+    let form = form.refused(&problem);
+    let page = SettingsPage::new(state, (&operator.0, csrf), theirs, form).await?;
+    Ok(render_with(StatusCode::CONFLICT, &page))
 }
 
 pub(super) async fn synchronize(
@@ -229,7 +244,7 @@ pub(super) async fn remove(
     let done = manage::remove(state.ports(), organization.clone(), &typed, &admin.actor()).await;
     match done {
         Ok(_) => Ok(go_with(urls::ORGANIZATIONS, Notice::Removed)),
-        Err(error @ org_core::use_cases::UseCaseError::NotConfirmed { .. }) => {
+        Err(error @ UseCaseError::NotConfirmed { .. }) => {
             let form = form.at("confirm", error.to_string());
             let frame = frame(&organization, &admin.0, &csrf);
             let page = removal(&state, frame, organization, form).await?;

@@ -12,9 +12,12 @@ use super::*;
 use crate::draft::ScheduleDraft;
 use crate::license::pool::Seats;
 use crate::organization::AutoLicense;
-use crate::ports::{EntitlementError, Entitlements, IdSource, Ports, SecretVault as _};
+use crate::ports::{
+    Clock, EntitlementError, Entitlements, IdSource, Ports, SecretVault as _, Stale, StoreError,
+};
 use crate::sync::run::RunOutcome;
 use crate::use_cases::manage::{self, SettingsPatch};
+use crate::use_cases::precondition::expecting;
 use crate::use_cases::reconnect::{ReconnectDraft, reconnect};
 use crate::use_cases::{Progress, ProgressEvent, licenses, lookup};
 
@@ -194,6 +197,78 @@ fn a_schedule_that_changes_while_a_sync_starts_is_not_forgotten() {
     assert_eq!(next, None, "it is only synchronized when asked for by now");
 }
 
+/// Does something once when the time is asked for, which a change of settings does between reading the organization and writing it.
+struct Meanwhile<F> {
+    clock: std::sync::Arc<dyn Clock>,
+    work: Mutex<Option<F>>,
+}
+
+impl<F: FnOnce() + Send> Clock for Meanwhile<F> {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        let work = self.work.lock().expect("nobody panics").take();
+        if let Some(work) = work {
+            work();
+        }
+        self.clock.now()
+    }
+}
+
+/// The ports of somebody whom another one overtakes with `work`, at the last moment before they write.
+fn overtaken(bench: &TestBench, work: impl FnOnce() + Send + 'static) -> Ports {
+    let ports = bench.ports();
+    let clock = std::sync::Arc::new(Meanwhile {
+        clock: ports.clock.clone(),
+        work: Mutex::new(Some(work)),
+    });
+    Ports { clock, ..ports }
+}
+
+#[test]
+fn settings_that_somebody_else_changed_at_the_last_moment_are_not_overwritten() {
+    let named = |name: &str| SettingsPatch {
+        name: Some(name.to_owned()),
+        ..SettingsPatch::default()
+    };
+    let protect = SettingsPatch {
+        protect_groups: Some(crate::organization::GroupProtection::On),
+        ..SettingsPatch::default()
+    };
+    for theirs in [named("Theirs"), protect] {
+        let bench = TestBench::new(world(1));
+        let seen = connected(&bench);
+        let theirs_written = std::sync::Arc::new(Mutex::new(None));
+        let race = || {
+            let (ports, seen, theirs) = (bench.ports(), seen.clone(), theirs.clone());
+            let written = theirs_written.clone();
+            overtaken(&bench, move || {
+                let there = reload_at_once(&ports, &seen);
+                let there = at_once(manage::edit(&ports, there, &theirs, jane()));
+                *written.lock().expect("nobody panics") = Some(there.expect("it is changed"));
+            })
+        };
+        let ours = named("Ours");
+        let late = block_on(manage::edit_seen(&race(), seen.clone(), &ours, jane()));
+        assert!(
+            matches!(
+                late,
+                Err(UseCaseError::Store(StoreError::Stale {
+                    what: Stale::Organization
+                }))
+            ),
+            "{late:?}"
+        );
+        let there = reload(&bench, &seen);
+        assert_eq!(
+            Some(&there),
+            theirs_written.lock().expect("nobody panics").as_ref()
+        );
+        // Whoever saw theirs may change it.
+        let ports = bench.ports();
+        block_on(manage::edit_seen(&ports, there, &ours, jane())).expect("it was seen");
+        assert_eq!(reload(&bench, &seen).name.as_str(), "Ours");
+    }
+}
+
 #[test]
 fn an_organization_that_was_renamed_meanwhile_is_not_taken_for_another_one() {
     let bench = TestBench::new(world(1));
@@ -213,6 +288,44 @@ fn an_organization_that_was_renamed_meanwhile_is_not_taken_for_another_one() {
     // This one says nothing of what they saw, so it changes what there is.
     block_on(manage::edit(&ports, before.clone(), &named("Ours"), jane())).expect("it is the same");
     assert_eq!(reload(&bench, &before).name.as_str(), "Ours");
+}
+
+#[test]
+fn a_change_only_on_one_version_is_refused_at_the_last_moment_too() {
+    let bench = TestBench::new(world(1));
+    let seen = connected(&bench);
+    let (inner, other) = (bench.ports(), seen.clone());
+    let ports = overtaken(&bench, move || {
+        at_once(manage::pause(&inner, other, jane())).expect("it is paused");
+    });
+    let (guarded, expecting) = expecting(&ports, &seen);
+    let patch = SettingsPatch {
+        name: Some("Ours".to_owned()),
+        ..SettingsPatch::default()
+    };
+    block_on(manage::edit(&guarded, seen.clone(), &patch, jane())).expect_err("not that version");
+    assert!(expecting.failed());
+    assert_eq!(reload(&bench, &seen).name, seen.name);
+}
+
+#[test]
+fn what_is_no_setting_stands_in_the_way_of_no_change_of_settings() {
+    let bench = TestBench::new(world(1));
+    let seen = connected(&bench);
+    let (inner, other) = (bench.ports(), seen.clone());
+    let ports = overtaken(&bench, move || {
+        at_once(manage::pause(&inner, other, jane())).expect("it is paused");
+    });
+    let patch = SettingsPatch {
+        name: Some("Ours".to_owned()),
+        ..SettingsPatch::default()
+    };
+    block_on(manage::edit_seen(&ports, seen.clone(), &patch, jane())).expect("nobody set anything");
+    let there = reload(&bench, &seen);
+    assert_eq!(
+        (there.name.as_str(), there.status.as_str()),
+        ("Ours", "paused")
+    );
 }
 
 #[test]
