@@ -2,7 +2,7 @@
 //!
 //! Organizations and secrets have a version of their own; of people, seats and the policy the tag is a digest of what can be changed.
 
-use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -98,14 +98,11 @@ pub(crate) fn with_tag<T: Serialize>(tagged: &impl Tagged, body: T) -> Response 
 
 /// Whether the request asks for a certain version, which this one is; another one is refused.
 pub(crate) fn expected<T: Tagged>(headers: &HeaderMap, found: &T) -> Result<bool, Problem> {
-    let Some(named) = versions(headers, IF_MATCH) else {
-        return Ok(false);
-    };
-    let tag = found.tag();
-    if named.iter().any(|named| named.as_bytes() == tag.as_bytes()) {
-        return Ok(true);
+    match if_match(headers)? {
+        None | Some(Named::Any) => Ok(false),
+        Some(these) if these.has(&found.tag()) => Ok(true),
+        Some(_) => Err(changed(T::WHAT)),
     }
-    Err(changed(T::WHAT))
 }
 
 /// What became of a change that was only to be made on what was seen.
@@ -141,29 +138,116 @@ impl Outdated for AccountError {
     }
 }
 
-/// The versions that a header names; `None` where it names every one, or is not there.
-fn versions(headers: &HeaderMap, name: axum::http::HeaderName) -> Option<Vec<String>> {
-    let values: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    if values.is_empty() || values.contains(&"*") {
-        return None;
+/// What a header of preconditions names.
+#[derive(Debug, PartialEq, Eq)]
+enum Named {
+    /// `*`: whatever there is.
+    Any,
+    /// These versions.
+    These(Vec<Tag>),
+}
+
+/// An entity tag as RFC 9110 has it.
+#[derive(Debug, PartialEq, Eq)]
+struct Tag {
+    weak: bool,
+    /// With its quotes.
+    opaque: Vec<u8>,
+}
+
+impl Named {
+    /// The strong comparison of RFC 9110, section 8.8.3.2: a weak tag names nothing that may be changed.
+    fn has(&self, tag: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => {
+                let mut strong = tags.iter().filter(|named| !named.weak);
+                strong.any(|named| named.opaque == tag.as_bytes())
+            }
+        }
     }
-    Some(values.into_iter().map(str::to_owned).collect())
+
+    /// The weak comparison, which is for reading.
+    fn resembles(&self, tag: &HeaderValue) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.iter().any(|named| named.opaque == tag.as_bytes()),
+        }
+    }
+}
+
+/// A header that is neither `*` nor a list of entity tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unreadable;
+
+/// What a header names; `None` where it is not there.
+///
+/// It is read byte by byte, since a tag may have a comma in it and bytes beyond ASCII.
+fn named(headers: &HeaderMap, name: HeaderName) -> Result<Option<Named>, Unreadable> {
+    let (mut any, mut tags, mut there) = (false, Vec::new(), false);
+    for value in headers.get_all(name) {
+        there = true;
+        let mut rest = value.as_bytes().trim_ascii();
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix(b"*") {
+                any = true;
+                rest = after;
+            } else if !rest.starts_with(b",") {
+                let (tag, after) = Tag::first(rest).ok_or(Unreadable)?;
+                tags.push(tag);
+                rest = after;
+            }
+            rest = match rest.trim_ascii_start() {
+                [] => &[],
+                [b',', after @ ..] => after.trim_ascii_start(),
+                _ => return Err(Unreadable),
+            };
+        }
+    }
+    match (there, any) {
+        (false, _) => Ok(None),
+        (true, true) if tags.is_empty() => Ok(Some(Named::Any)),
+        (true, false) if !tags.is_empty() => Ok(Some(Named::These(tags))),
+        (true, _) => Err(Unreadable),
+    }
+}
+
+impl Tag {
+    /// The tag that a text begins with, and what comes after it.
+    fn first(text: &[u8]) -> Option<(Self, &[u8])> {
+        let (weak, text) = match text.strip_prefix(b"W/") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let inner = text.strip_prefix(b"\"")?;
+        let length = inner.iter().position(|&byte| byte == b'"')?;
+        let is_fine = |&byte: &u8| byte > b' ' && byte != 0x7f;
+        inner[..length].iter().all(is_fine).then(|| {
+            let (opaque, rest) = text.split_at(length + 2);
+            let opaque = opaque.to_owned();
+            (Self { weak, opaque }, rest)
+        })
+    }
+}
+
+/// What `If-Match` names. One that cannot be read is refused: whoever sends it wants to be held back, so it must not count as absent.
+fn if_match(headers: &HeaderMap) -> Result<Option<Named>, Problem> {
+    named(headers, IF_MATCH).map_err(|Unreadable| {
+        let message = "`If-Match` is neither `*` nor a list of entity tags";
+        Problem::new(StatusCode::BAD_REQUEST, "malformed", message).hinted(
+            "send the `ETag` that was read as it is, with its quotes, such as `If-Match: \"7\"`",
+        )
+    })
 }
 
 /// The answer to whoever has this version already.
 pub(crate) fn not_modified(headers: &HeaderMap, organization: &Organization) -> Option<Response> {
     let tag = of_version(organization.version);
-    let known = versions(headers, IF_NONE_MATCH)?;
-    let fits = known
-        .iter()
-        .any(|known| known.trim_start_matches("W/").as_bytes() == tag.as_bytes());
-    fits.then(|| (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response())
+    // What cannot be read spares nobody an answer.
+    let known = named(headers, IF_NONE_MATCH).ok()??;
+    known
+        .resembles(&tag)
+        .then(|| (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response())
 }
 
 /// The ports through which a change goes only if the organization is still of the version that the request names; those as they are where it names
@@ -173,15 +257,14 @@ pub(crate) fn guarded(
     headers: &HeaderMap,
     organization: &Organization,
 ) -> Result<(Ports, Option<Expecting>), Problem> {
-    let Some(named) = versions(headers, IF_MATCH) else {
-        return Ok((ports.clone(), None));
-    };
-    let tag = of_version(organization.version);
-    if !named.iter().any(|named| named.as_bytes() == tag.as_bytes()) {
-        return Err(changed(ORGANIZATION));
+    match if_match(headers)? {
+        None | Some(Named::Any) => Ok((ports.clone(), None)),
+        Some(these) if these.has(&of_version(organization.version)) => {
+            let (ports, expecting) = expecting(ports, organization);
+            Ok((ports, Some(expecting)))
+        }
+        Some(_) => Err(changed(ORGANIZATION)),
     }
-    let (ports, expecting) = expecting(ports, organization);
-    Ok((ports, Some(expecting)))
 }
 
 /// What became of a change that [`guarded`] let through or not.
@@ -201,4 +284,73 @@ fn changed(what: &str) -> Problem {
     let message = format!("{what} is not of the version that `If-Match` names");
     Problem::new(StatusCode::PRECONDITION_FAILED, "version_changed", message)
         .hinted("read it again, and decide again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What these headers name, and whether the version 7 is among it: for a change, and for reading.
+    fn check(values: &[&[u8]], expected: Result<Option<(bool, bool)>, Unreadable>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value).expect("a header may say so");
+            headers.append(IF_MATCH, value);
+        }
+        let tag = of_version(7);
+        let judged = named(&headers, IF_MATCH)
+            .map(|named| named.map(|named| (named.has(&tag), named.resembles(&tag))));
+        let shown: Vec<_> = values
+            .iter()
+            .map(|it| String::from_utf8_lossy(it))
+            .collect();
+        assert_eq!(judged, expected, "{shown:?}");
+    }
+
+    #[test]
+    fn a_header_names_everything_or_a_list_of_versions() {
+        let (both, neither) = (Ok(Some((true, true))), Ok(Some((false, false))));
+        check(&[], Ok(None));
+        check(&[b"*"], both);
+        check(&[b"\"7\""], both);
+        check(&[b"\"6\""], neither);
+        check(&[b"\"6\", \"7\""], both);
+        check(&[b"\"6\"", b"\"7\""], both);
+        check(&[b",, \"6\" ,\"7\",\t"], both);
+        check(&[b"\"77\""], neither);
+        check(&[b"\"\""], neither);
+        // A comma within the quotes parts nothing, and bytes beyond ASCII are a tag like any other.
+        check(&[b"\"6,\"7\",\""], Err(Unreadable));
+        check(&[b"\"6,7\""], neither);
+        check(&["\"sieben\u{e4}\"".as_bytes()], neither);
+    }
+
+    #[test]
+    fn a_weak_version_is_good_for_reading_alone() {
+        check(&[b"W/\"7\""], Ok(Some((false, true))));
+        check(&[b"W/\"7\", \"7\""], Ok(Some((true, true))));
+        check(&[b"w/\"7\""], Err(Unreadable));
+    }
+
+    #[test]
+    fn what_is_no_version_is_not_taken_for_a_missing_header() {
+        for value in [
+            &b""[..],
+            b" , ",
+            b"7",
+            b"\"7",
+            b"7\"",
+            b"\"7\" \"8\"",
+            b"\"7\"x",
+            b"\"a b\"",
+            b"*, \"7\"",
+            b"\"7\", *",
+            b"**",
+            b"W/*",
+            "ä".as_bytes(),
+            b"\xff",
+        ] {
+            check(&[value], Err(Unreadable));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, House};
+use crate::support::{Answer, House, simulator};
 
 /// Reads, has somebody else change it, and changes it as it was read; answers the tag of what is there in the end.
 async fn check(house: &House, path: &str, change: (Method, &str), others: Value, ours: Value) {
@@ -104,5 +104,64 @@ async fn what_changed_is_not_removed_by_who_did_not_see_it() {
         );
         let tag = house.get(path).await.header("etag").to_owned();
         assert_eq!(remove(&tag).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_precondition_that_cannot_be_read_or_is_weak_holds_a_change_back() {
+    let (house, sim) = (House::new().await, simulator(1).await);
+    house.connect(&sim, json!({})).await;
+    let secret = json!({"name": "one", "value": "swordfish-value"});
+    house.send(Method::POST, "/secrets", secret).await;
+    let changes = [
+        (
+            "/organizations/Acme",
+            Method::PATCH,
+            "/organizations/Acme",
+            json!({"protect_groups": true}),
+        ),
+        (
+            "/secrets/one",
+            Method::POST,
+            "/secrets/one/rotate",
+            json!({"value": "second-value"}),
+        ),
+        ("/secrets/one", Method::DELETE, "/secrets/one", json!({})),
+    ];
+    for (path, method, target, body) in changes {
+        let tag = house.get(path).await.header("etag").to_owned();
+        let send = async |named: &[u8]| {
+            let request = house.request(method.clone(), target);
+            let named = reqwest::header::HeaderValue::from_bytes(named).expect("a header");
+            let answer = Answer::of(request.header("if-match", named).json(&body)).await;
+            answer.problem()
+        };
+        for unreadable in ["\u{e4}", "7", "", "\"7", &format!("*, {tag}")] {
+            let answer = send(unreadable.as_bytes()).await;
+            assert_eq!(answer, "400 malformed", "{target}: {unreadable}");
+        }
+        let weak = send(format!("W/{tag}").as_bytes()).await;
+        assert_eq!(weak, "412 version_changed", "{target}");
+        assert_eq!(house.get(path).await.header("etag"), tag, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_a_version_already_is_told_so() {
+    let (house, sim) = (House::new().await, simulator(1).await);
+    house.connect(&sim, json!({})).await;
+    let path = "/organizations/Acme";
+    let tag = house.get(path).await.header("etag").to_owned();
+    let ask = async |named: &str| {
+        let request = house.request(Method::GET, path);
+        Answer::of(request.header("if-none-match", named))
+            .await
+            .status
+    };
+    for known in [&tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), "*"] {
+        assert_eq!(ask(known).await, 304, "{known}");
+    }
+    for other in ["\"x\"", "nonsense", ""] {
+        assert_eq!(ask(other).await, 200, "{other}");
     }
 }
