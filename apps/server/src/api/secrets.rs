@@ -147,20 +147,36 @@ async fn test(
 }
 
 /// Move a secret to another vault; it is read back before it is deleted where it was
+///
+/// With the header `If-Match` only if it is still of the version that was seen.
 #[utoipa::path(post, path = "/secrets/{secret}/move", tag = "secrets", request_body = MoveForm,
-    params(("secret" = String, Path, description = "its name")), responses((status = 200, body = Relocation)))]
+    params(("secret" = String, Path, description = "its name"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
+    responses((status = 200, body = Relocation)))]
 async fn relocate(
     caller: Manager,
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     Json(form): Json<MoveForm>,
 ) -> Result<axum::Json<Relocation>, Problem> {
     let (shared, actor) = (state.clone(), caller.actor());
+    let row = secrets::show(state.ports(), &name).await?;
+    let is_expected = expected(&headers, &row.facts)?;
     let moved = state.jobs().to_the_end(&state, async move {
         let to = vaults::named(shared.ports(), Some(&form.vault))?;
-        vaults::move_one(shared.ports(), &name, to, &actor).await
+        if is_expected {
+            vaults::move_seen(shared.ports(), &row.facts, to, &actor).await
+        } else {
+            vaults::move_one(shared.ports(), &name, to, &actor).await
+        }
     });
-    Ok(axum::Json(Relocation::from(&moved.await??)))
+    let moved = moved.await?;
+    let moved = if is_expected {
+        unless_changed::<SecretFacts, _>(moved)?
+    } else {
+        moved?
+    };
+    Ok(axum::Json(Relocation::from(&moved)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -211,7 +227,7 @@ async fn check_vault(
 
 /// Remove a secret that nothing uses
 ///
-/// With the header `If-Match` only if it was of the version that was seen when the request came.
+/// With the header `If-Match` only if it is still of the version that was seen.
 #[utoipa::path(delete, path = "/secrets/{secret}", tag = "secrets",
     params(("secret" = String, Path, description = "its name"), ("If-Match" = Option<String>, Header, description = "the `ETag` that was seen")),
     responses((status = 200, body = Secret)))]
@@ -221,8 +237,12 @@ async fn remove(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<axum::Json<Secret>, Problem> {
-    let row = secrets::show(state.ports(), &name).await?;
-    expected(&headers, &row.facts)?;
-    let facts = secrets::remove(state.ports(), &name, &caller.actor()).await?;
+    let (ports, actor) = (state.ports(), caller.actor());
+    let row = secrets::show(ports, &name).await?;
+    let facts = if expected(&headers, &row.facts)? {
+        unless_changed::<SecretFacts, _>(secrets::remove_seen(ports, row, &actor).await)?
+    } else {
+        secrets::remove(ports, &name, &actor).await?
+    };
     Ok(axum::Json(Secret::from(&facts)))
 }

@@ -47,6 +47,16 @@ async fn nobody_overwrites_what_they_did_not_see() {
         json!({"disabled": true}),
     )
     .await;
+    let change = (Method::PATCH, "/users/bob");
+    let theirs = json!({"password": "another battery staple"});
+    check(
+        &house,
+        "/users/bob",
+        change,
+        theirs,
+        json!({"role": "viewer"}),
+    )
+    .await;
     check(
         &house,
         "/secrets/one",
@@ -125,6 +135,12 @@ async fn a_precondition_that_cannot_be_read_or_is_weak_holds_a_change_back() {
             Method::POST,
             "/secrets/one/rotate",
             json!({"value": "second-value"}),
+        ),
+        (
+            "/secrets/one",
+            Method::POST,
+            "/secrets/one/move",
+            json!({"vault": "embedded"}),
         ),
         ("/secrets/one", Method::DELETE, "/secrets/one", json!({})),
     ];

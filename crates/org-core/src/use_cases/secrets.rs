@@ -210,20 +210,48 @@ fn refuse_what_renews_itself(row: &SecretRow) -> Result<(), UseCaseError> {
 /// Removes a secret that nothing uses.
 pub async fn remove(ports: &Ports, name: &str, actor: &Actor) -> Result<SecretFacts, UseCaseError> {
     let row = show(ports, name).await?;
-    if !row.used_by.is_empty() {
-        return Err(UseCaseError::SecretInUse {
-            name: row.facts.name,
-            users: row.used_by.iter().map(|name| format!("`{name}`")).collect(),
-        });
+    refuse_what_is_used(&row)?;
+    let deleted = ports.vault.delete(row.facts.reference).await?;
+    removed(ports, row.facts, deleted, actor).await
+}
+
+/// The same, only if the secret is still of the version that a person saw; [`VaultError::VersionConflict`] if not.
+pub async fn remove_seen(
+    ports: &Ports,
+    row: SecretRow,
+    actor: &Actor,
+) -> Result<SecretFacts, UseCaseError> {
+    refuse_what_is_used(&row)?;
+    let SecretFacts {
+        reference, version, ..
+    } = row.facts;
+    let deleted = ports.vaults.delete_if(reference, version).await?;
+    removed(ports, row.facts, deleted, actor).await
+}
+
+fn refuse_what_is_used(row: &SecretRow) -> Result<(), UseCaseError> {
+    if row.used_by.is_empty() {
+        return Ok(());
     }
-    if !ports.vault.delete(row.facts.reference).await? {
-        return Err(VaultError::NotFound {
-            reference: row.facts.reference,
-        }
-        .into());
+    Err(UseCaseError::SecretInUse {
+        name: row.facts.name.clone(),
+        users: row.used_by.iter().map(|name| format!("`{name}`")).collect(),
+    })
+}
+
+/// Puts down that a secret was removed, if it was there at all.
+async fn removed(
+    ports: &Ports,
+    facts: SecretFacts,
+    deleted: bool,
+    actor: &Actor,
+) -> Result<SecretFacts, UseCaseError> {
+    if !deleted {
+        let reference = facts.reference;
+        return Err(VaultError::NotFound { reference }.into());
     }
-    let subject = Subject::Secret(row.facts.name.to_string());
+    let subject = Subject::Secret(facts.name.to_string());
     let event = Event::new(ports.clock.now(), actor.clone(), subject, "secret.removed");
     ports.events.append(&[event]).await?;
-    Ok(row.facts)
+    Ok(facts)
 }

@@ -107,6 +107,20 @@ pub async fn move_one(
     move_found(ports, &facts, to, actor).await
 }
 
+/// The same, only if the secret is still of the version that a person saw; [`VaultError::VersionConflict`] if not.
+pub async fn move_seen(
+    ports: &Ports,
+    seen: &SecretFacts,
+    to: &VaultHandle,
+    actor: &Actor,
+) -> Result<Moved, UseCaseError> {
+    let moved = ports
+        .vaults
+        .move_seen(seen.reference, seen.version, to)
+        .await?;
+    told(ports, seen, moved, actor).await
+}
+
 async fn move_found(
     ports: &Ports,
     facts: &SecretFacts,
@@ -114,6 +128,16 @@ async fn move_found(
     actor: &Actor,
 ) -> Result<Moved, UseCaseError> {
     let moved = ports.vaults.move_to(facts.reference, to).await?;
+    told(ports, facts, moved, actor).await
+}
+
+/// Puts a move down in the history.
+async fn told(
+    ports: &Ports,
+    facts: &SecretFacts,
+    moved: Moved,
+    actor: &Actor,
+) -> Result<Moved, UseCaseError> {
     if let Moved::Done { facts: now, .. } = &moved {
         let from = facts.arriving_from.as_ref().unwrap_or(&facts.vault);
         let change = FieldChange::new("vault", from.as_str(), now.vault.as_str());

@@ -59,6 +59,40 @@ fn merged(mut all: Vec<SecretFacts>) -> Vec<SecretFacts> {
 }
 
 impl Vaults {
+    /// Deletes a secret, wherever it lives, if `expected` is still its newest version; [`VaultError::VersionConflict`] otherwise, and `false` if
+    /// there was none. Of this and a change at the same moment one is refused.
+    pub async fn delete_if(
+        &self,
+        reference: SecretRef,
+        expected: SecretVersion,
+    ) -> Result<bool, VaultError> {
+        let Some((home, facts)) = self.locate(reference).await? else {
+            return Ok(false);
+        };
+        if facts.version != expected {
+            return Err(VaultError::VersionConflict {
+                name: facts.name,
+                expected,
+                found: facts.version,
+            });
+        }
+        // Copies that arrive go first, as in `delete`. A move that is under way finds out that its copy is gone, or that the secret is.
+        let mut deleted = false;
+        for other in self.all().iter().filter(|other| other.name != home.name) {
+            if let Some(copy) = other.vault.look(reference).await? {
+                // What is a copy no more has just been moved there, and may have been changed since.
+                let newest = match copy.arriving_from {
+                    Some(_) => copy.version,
+                    None => expected,
+                };
+                deleted |= other.transfer.delete_if(reference, newest).await?;
+            }
+        }
+        deleted |= home.transfer.delete_if(reference, expected).await?;
+        self.forget(reference);
+        Ok(deleted)
+    }
+
     /// The secrets of those vaults that answer, for a person to look at, and why the others do not.
     pub async fn list_what_answers(&self) -> (Vec<SecretFacts>, Vec<(VaultName, VaultError)>) {
         let lists = self.all().iter().map(|handle| handle.vault.list());

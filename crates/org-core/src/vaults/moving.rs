@@ -7,7 +7,9 @@ use secrecy::ExposeSecret as _;
 
 use super::{VaultHandle, Vaults};
 use crate::ports::VaultError;
-use crate::secret::{SecretFacts, SecretPlace, SecretRef, VersionFacts, VersionValue};
+use crate::secret::{
+    SecretFacts, SecretPlace, SecretRef, SecretVersion, VersionFacts, VersionValue,
+};
 
 /// How often a move begins anew because the secret was changed under it.
 const ATTEMPTS: u32 = 5;
@@ -36,10 +38,37 @@ impl Vaults {
         reference: SecretRef,
         to: &VaultHandle,
     ) -> Result<Moved, VaultError> {
+        self.move_of(reference, None, to).await
+    }
+
+    /// The same, only as long as `expected` is its newest version; [`VaultError::VersionConflict`] if not.
+    pub async fn move_seen(
+        &self,
+        reference: SecretRef,
+        expected: SecretVersion,
+        to: &VaultHandle,
+    ) -> Result<Moved, VaultError> {
+        self.move_of(reference, Some(expected), to).await
+    }
+
+    async fn move_of(
+        &self,
+        reference: SecretRef,
+        expected: Option<SecretVersion>,
+        to: &VaultHandle,
+    ) -> Result<Moved, VaultError> {
         for _ in 0..ATTEMPTS {
             let Some((from, facts)) = self.locate(reference).await? else {
                 return Err(VaultError::NotFound { reference });
             };
+            // Looked at in each round: a move that begins anew does so because of a change.
+            if let Some(expected) = expected.filter(|expected| *expected != facts.version) {
+                return Err(VaultError::VersionConflict {
+                    name: facts.name,
+                    expected,
+                    found: facts.version,
+                });
+            }
             if from.name == to.name {
                 return self.end(to, facts).await;
             }

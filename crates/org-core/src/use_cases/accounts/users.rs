@@ -88,7 +88,7 @@ impl From<UserId> for Account {
 }
 
 impl Account {
-    /// Only as long as name, role and state of the account are as here; [`Stale::Accounts`] if not.
+    /// Only as long as name, role, password and state of the account are as here; [`Stale::Accounts`] if not.
     pub fn as_seen(user: User) -> Self {
         Self {
             id: user.id,
@@ -101,9 +101,17 @@ impl Account {
         let found = found.cloned().ok_or_else(|| AccountError::NotFound {
             what: format!("user {}", self.id),
         })?;
-        let what = |user: &User| (user.name.clone(), user.role, user.disabled_since);
+        let is_as = |seen: &User| {
+            (&seen.name, seen.role, seen.disabled_since, &seen.password)
+                == (
+                    &found.name,
+                    found.role,
+                    found.disabled_since,
+                    &found.password,
+                )
+        };
         match &self.seen {
-            Some(seen) if what(seen) != what(&found) => Err(StoreError::Stale {
+            Some(seen) if !is_as(seen) => Err(StoreError::Stale {
                 what: Stale::Accounts,
             }
             .into()),

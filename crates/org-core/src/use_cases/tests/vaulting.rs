@@ -307,3 +307,54 @@ fn a_vault_that_is_away_hides_no_secret_of_the_others() {
     let silent: Vec<&str> = silent.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(silent, ["company"]);
 }
+
+#[test]
+fn what_somebody_else_changed_is_neither_removed_nor_moved_unseen() {
+    let place = Place::new();
+    place.add("token", "token-of-robot");
+    let ports = place.ports();
+    let show = || block_on(secrets::show(&ports, "token")).expect("it is there");
+    let seen = show();
+    let theirs = build::secret("token-of-stranger");
+    block_on(secrets::rotate(&ports, "token", theirs, jane())).expect("it is theirs");
+    let before = place.told();
+    let removed = block_on(secrets::remove_seen(&ports, seen.clone(), jane()));
+    let moved = block_on(vaults::move_seen(
+        &ports,
+        &seen.facts,
+        place.company(),
+        jane(),
+    ));
+    for late in [removed.map(drop), moved.map(drop)] {
+        assert!(
+            matches!(
+                late,
+                Err(UseCaseError::Vault(VaultError::VersionConflict { .. }))
+            ),
+            "{late:?}"
+        );
+    }
+    assert_eq!(place.told(), before);
+    assert_eq!(place.value("token").as_deref(), Some("token-of-stranger"));
+    block_on(vaults::move_seen(
+        &ports,
+        &show().facts,
+        place.company(),
+        jane(),
+    ))
+    .expect("seen");
+    let seen = show();
+    assert_eq!(seen.facts.vault.as_str(), "company");
+    block_on(secrets::remove_seen(&ports, seen.clone(), jane())).expect("it was seen");
+    let gone = block_on(secrets::remove_seen(&ports, seen, jane()));
+    assert!(
+        matches!(gone, Err(UseCaseError::Vault(VaultError::NotFound { .. }))),
+        "{gone:?}"
+    );
+    assert_snapshot!(place.told(), @r#"
+    secret.added token
+    secret.rotated token version: "1" -> "2"
+    secret.moved token vault: "memory" -> "company"
+    secret.removed token
+    "#);
+}

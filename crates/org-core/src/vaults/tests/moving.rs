@@ -1,6 +1,6 @@
 //! Secrets that move while programs die, and while somebody changes them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 
@@ -271,5 +271,148 @@ fn a_copy_of_what_lives_elsewhere_does_not_count_and_goes_with_it() {
                 .expect("both answer")
         );
         assert_eq!(value(&two.fresh(), 4).await, None);
+    });
+}
+
+/// A vault in which somebody changes the secret at the last moment before it is deleted, once.
+struct Overtaken {
+    inner: Arc<MemoryVault>,
+    changed: AtomicBool,
+}
+
+#[async_trait]
+impl VaultTransfer for Overtaken {
+    async fn versions(&self, reference: SecretRef) -> Result<Vec<VersionFacts>, VaultError> {
+        self.inner.versions(reference).await
+    }
+
+    async fn adopt(
+        &self,
+        facts: &SecretFacts,
+        from: &VaultName,
+        versions: Vec<VersionValue>,
+    ) -> Result<SecretFacts, VaultError> {
+        self.inner.adopt(facts, from, versions).await
+    }
+
+    async fn settle(&self, reference: SecretRef) -> Result<(), VaultError> {
+        self.inner.settle(reference).await
+    }
+
+    async fn delete_if(
+        &self,
+        reference: SecretRef,
+        expected: SecretVersion,
+    ) -> Result<bool, VaultError> {
+        if !self.changed.swap(true, Ordering::SeqCst) {
+            rotate(&*self.inner, expected.0).await?;
+        }
+        self.inner.delete_if(reference, expected).await
+    }
+}
+
+/// The vaults of `two`, in the first of which somebody is faster.
+fn overtaken(two: &Two) -> Vaults {
+    let first = VaultHandle {
+        transfer: Arc::new(Overtaken {
+            inner: two.a.clone(),
+            changed: AtomicBool::new(false),
+        }),
+        ..handle("a", &two.a)
+    };
+    Vaults::new(first, [handle("b", &two.b)])
+}
+
+fn is_conflict<T: std::fmt::Debug>(answer: &Result<T, VaultError>, newest: u32) {
+    assert!(
+        matches!(answer, Err(VaultError::VersionConflict { expected, found, .. })
+            if expected.0 == 1 && found.0 == newest),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn only_the_version_that_was_seen_is_moved() {
+    block_on(async {
+        let two = Two::new();
+        two.put_in(0, 1, "token").await;
+        let vaults = overtaken(&two);
+        let late = vaults
+            .move_seen(secret_ref(1), SecretVersion(1), &vaults.all()[1])
+            .await;
+        is_conflict(&late, 2);
+        let there = two.fresh().look(secret_ref(1)).await.expect("a vault");
+        assert_eq!(there.expect("it stays").vault.as_str(), "a");
+        let again = vaults
+            .move_seen(secret_ref(1), SecretVersion(1), &vaults.all()[1])
+            .await;
+        is_conflict(&again, 2);
+        let moved = vaults
+            .move_seen(secret_ref(1), SecretVersion(2), &vaults.all()[1])
+            .await;
+        assert!(
+            matches!(moved, Ok(Moved::Done { versions: 2, .. })),
+            "{moved:?}"
+        );
+        assert_eq!(value(&two.fresh(), 2).await.as_deref(), Some("value 2"));
+        // Whoever names no version takes along what was changed in between.
+        let two = Two::new();
+        two.put_in(0, 1, "token").await;
+        let vaults = overtaken(&two);
+        let moved = vaults.move_to(secret_ref(1), &vaults.all()[1]).await;
+        assert!(
+            matches!(moved, Ok(Moved::Done { versions: 2, .. })),
+            "{moved:?}"
+        );
+    });
+}
+
+#[test]
+fn only_the_version_that_was_seen_is_deleted() {
+    block_on(async {
+        let two = Two::new();
+        two.put_in(0, 1, "token").await;
+        let vaults = overtaken(&two);
+        is_conflict(&vaults.delete_if(secret_ref(1), SecretVersion(1)).await, 2);
+        is_conflict(&vaults.delete_if(secret_ref(1), SecretVersion(1)).await, 2);
+        assert_eq!(value(&two.fresh(), 2).await.as_deref(), Some("value 2"));
+        let deleted = vaults.delete_if(secret_ref(1), SecretVersion(2)).await;
+        assert!(deleted.expect("it is the newest"));
+        for vaults in [&vaults, &two.fresh()] {
+            assert_eq!(value(vaults, 2).await, None);
+            let again = vaults.delete_if(secret_ref(1), SecretVersion(2)).await;
+            assert!(!again.expect("both answer"));
+        }
+    });
+}
+
+/// A copy that a move left behind would count from then on.
+#[test]
+fn a_deleted_version_leaves_no_copy_behind() {
+    block_on(async {
+        for wrong_first in [false, true] {
+            let two = Two::new();
+            two.with_versions().await;
+            let facts = two.a.look(secret_ref(1)).await.expect("a").expect("there");
+            let old = VersionValue {
+                facts: VersionFacts {
+                    version: SecretVersion(4),
+                    created_at: noon(),
+                },
+                value: secret("an old copy"),
+            };
+            let adopted = two.b.adopt(&facts, &parsed("a"), vec![old]).await;
+            adopted.expect("nothing is in the way");
+            if wrong_first {
+                let refused = two.fresh().delete_if(secret_ref(1), SecretVersion(3)).await;
+                refused.expect_err("it is not the newest");
+                // What a move had copied is not taken away from it.
+                assert!(two.b.look(secret_ref(1)).await.expect("b").is_some());
+            }
+            let deleted = two.fresh().delete_if(secret_ref(1), SecretVersion(4)).await;
+            assert!(deleted.expect("both answer"));
+            assert!(two.b.look(secret_ref(1)).await.expect("b").is_none());
+            assert_eq!(value(&two.fresh(), 4).await, None);
+        }
     });
 }
