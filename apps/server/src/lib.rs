@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 pub mod console;
 pub mod feed;
+mod gate;
 pub mod http;
 pub mod jobs;
 pub mod manage;

@@ -15,6 +15,7 @@ use runtime::config::{Config, OidcSettings};
 use crate::auth::setup::SetupCode;
 use crate::console::Board;
 use crate::feed::Feed;
+use crate::gate::Gates;
 use crate::http::limits::Limits;
 use crate::http::place::Place;
 use crate::jobs::Jobs;
@@ -29,6 +30,7 @@ struct Inner {
     config: Config,
     place: Place,
     limits: Limits,
+    gates: Gates,
     throttle: Mutex<Throttle>,
     hints: Mutex<Hints>,
     setup: SetupCode,
@@ -54,6 +56,7 @@ impl AppState {
             runtime,
             config,
             place,
+            gates: Gates::new(&limits),
             limits,
             throttle: Mutex::new(Throttle::new()),
             hints: Mutex::new(Hints::new()),
@@ -97,6 +100,11 @@ impl AppState {
     /// How patient the server is.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Where what takes much waits for its turn.
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// Who failed to sign in.

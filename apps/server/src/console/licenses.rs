@@ -234,6 +234,7 @@ async fn draw(
 async fn tried(state: &AppState, text: &str) -> Result<PreviewPart, Problem> {
     Ok(match text.parse::<LicensePolicy>() {
         Ok(policy) => {
+            let _place = state.gates().previews.enter().await?;
             PreviewPart::of(&policy_preview(state.ports(), &policy, LOOKED_AT, EXAMPLES).await?)
         }
         Err(error) => PreviewPart::refused(&error.to_string()),

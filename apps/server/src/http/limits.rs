@@ -22,6 +22,12 @@ pub struct Limits {
     pub body: Duration,
     /// How long a client may take no byte of its answer.
     pub write: Duration,
+    /// How many previews of license rules are made at a time, each of which looks at every repository.
+    pub previews: usize,
+    /// How many searches for groups are under way at hosts at a time.
+    pub searches: usize,
+    /// How long a preview or a search waits for its turn; then it is refused.
+    pub turn: Duration,
 }
 
 impl Default for Limits {
@@ -32,6 +38,9 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             body: Duration::from_secs(20),
             write: Duration::from_secs(30),
+            previews: 2,
+            searches: 8,
+            turn: Duration::from_secs(5),
         }
     }
 }

@@ -202,7 +202,7 @@ pub(crate) fn cookies(answer: &Answer) -> Vec<String> {
 }
 
 /// Opens the page where one signs in, and signs in.
-async fn sign_in(house: &House, planted: Option<&str>, next: &str) -> (Answer, Answer) {
+pub(crate) async fn sign_in(house: &House, planted: Option<&str>, next: &str) -> (Answer, Answer) {
     let mut request = house.client.get(house.url("/sign-in"));
     if let Some(planted) = planted {
         request = request.header("cookie", format!("forgehold_session={planted}"));

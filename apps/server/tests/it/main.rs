@@ -2,6 +2,7 @@
 
 mod api;
 mod bao;
+mod crowded;
 mod described;
 mod edge;
 mod history;
