@@ -199,11 +199,8 @@ impl Server {
         } = self;
         let drain = state.config().server.drain;
         let router = router(&state);
-        let workers = tokio::spawn(workers::follow(state.clone()));
-        if let Some(tls) = &tls {
-            let (timer, stop) = (state.ports().timer.clone(), state.stop());
-            tokio::spawn(tls.certificate.clone().follow(timer, stop));
-        }
+        let certificate = tls.as_ref().map(|tls| tls.certificate.clone());
+        let workers = tokio::spawn(workers::follow(state.clone(), certificate));
         let limits = *state.limits();
         let connections = accept(listener, tls, (router, limits), state.stop()).await;
         tracing::info!("stopping: what is under way may end");

@@ -11,13 +11,14 @@ use org_core::use_cases::follow::SyncAnswer;
 use org_core::use_cases::{Progress, UseCaseError, accounts};
 use runtime::scheduler::{self, Observer};
 
+use crate::http::tls::Certificate;
 use crate::state::AppState;
 
 /// How often what is over is forgotten.
 const SWEEP: Duration = Duration::from_mins(10);
 
 /// Runs until the server is told to stop; syncs under way are stopped with it and waited for.
-pub(crate) async fn follow(state: AppState) {
+pub(crate) async fn follow(state: AppState, certificate: Option<Arc<Certificate>>) {
     let runtime = state.runtime().clone();
     let observer = Watcher {
         state: state.clone(),
@@ -34,7 +35,13 @@ pub(crate) async fn follow(state: AppState) {
         &observer,
     );
     let alive = keep_alive(&state);
-    tokio::join!(scheduled, sweeping, feed, alive);
+    let renewed = async {
+        if let Some(certificate) = certificate {
+            let timer = state.ports().timer.clone();
+            certificate.follow(timer, state.stop()).await;
+        }
+    };
+    tokio::join!(scheduled, sweeping, feed, alive, renewed);
     let cut_off = std::mem::take(&mut *observer.cut_off());
     for run in &cut_off {
         if let Err(error) = runtime::sync::due_again(runtime.ports(), run).await {

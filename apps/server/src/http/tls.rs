@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use org_core::ports::Timer;
 use org_core::use_cases::follow::Stop;
+use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -27,6 +28,22 @@ pub struct Certificate {
     key: PathBuf,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
+    /// What was in the files when they were looked at last.
+    looked_at: Mutex<Fingerprint>,
+}
+
+/// Stands for what is in the two files, or why they cannot be read.
+type Fingerprint = [u8; 32];
+
+/// What a look at the files brings.
+#[derive(Debug)]
+enum Look {
+    /// There is nothing new in them.
+    Same,
+    /// There is another certificate in them, which is used from now on.
+    Renewed,
+    /// What is new in them cannot be used.
+    Refused(ServeError),
 }
 
 impl fmt::Debug for Certificate {
@@ -47,18 +64,32 @@ impl ResolvesServerCert for Certificate {
 pub fn acceptor(chain: &Path, key: &Path) -> Result<(TlsAcceptor, Arc<Certificate>), ServeError> {
     let builder = ServerConfig::builder();
     let provider = builder.crypto_provider().clone();
+    // Before they are read, so that a change in between is seen at the next look.
+    let looked_at = Mutex::new(fingerprint(chain, key));
     let current = read(chain, key, &provider)?;
     let certificate = Arc::new(Certificate {
         chain: chain.to_owned(),
         key: key.to_owned(),
         provider,
         current: RwLock::new(Arc::new(current)),
+        looked_at,
     });
     let mut config = builder
         .with_no_client_auth()
         .with_cert_resolver(certificate.clone());
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok((TlsAcceptor::from(Arc::new(config)), certificate))
+}
+
+fn fingerprint(chain: &Path, key: &Path) -> Fingerprint {
+    let mut digest = Sha256::new();
+    for path in [chain, key] {
+        match std::fs::read(path) {
+            Ok(bytes) => digest.update(Sha256::digest(bytes)),
+            Err(error) => digest.update(error.kind().to_string()),
+        }
+    }
+    digest.finalize().into()
 }
 
 fn read(chain: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, ServeError> {
@@ -96,7 +127,24 @@ impl Certificate {
         Ok(true)
     }
 
-    /// Looks at the files once a minute until the stop comes. A pair that is only half written is tried again.
+    /// The same if there is anything else in the files than at the last look: what is bad is told once, and not each minute.
+    fn look(&self) -> Look {
+        let found = fingerprint(&self.chain, &self.key);
+        let mut looked_at = self
+            .looked_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *looked_at, found) == found {
+            return Look::Same;
+        }
+        match self.renew() {
+            Ok(true) => Look::Renewed,
+            Ok(false) => Look::Same,
+            Err(error) => Look::Refused(error),
+        }
+    }
+
+    /// Looks at the files once a minute until the stop comes. A pair that is only half written is tried again once the rest is there.
     pub async fn follow(self: Arc<Self>, timer: Arc<dyn Timer>, mut stop: Stop) {
         loop {
             tokio::select! {
@@ -104,10 +152,10 @@ impl Certificate {
                 () = timer.sleep(LOOK) => {}
             }
             let certificate = self.clone();
-            match tokio::task::spawn_blocking(move || certificate.renew()).await {
-                Ok(Ok(false)) => {}
-                Ok(Ok(true)) => tracing::info!("the certificate was renewed"),
-                Ok(Err(error)) => {
+            match tokio::task::spawn_blocking(move || certificate.look()).await {
+                Ok(Look::Same) => {}
+                Ok(Look::Renewed) => tracing::info!("the certificate was renewed"),
+                Ok(Look::Refused(error)) => {
                     tracing::warn!(%error, "the certificate that there was is used on");
                 }
                 Err(error) => tracing::error!(%error, "looking at the certificate broke off"),
@@ -136,19 +184,33 @@ mod tests {
         let serves = |expected: &CertificateDer<'_>| {
             assert_eq!(certificate.current().cert.first(), Some(expected));
         };
-        assert!(!certificate.renew().expect("nothing is new"));
+        // What is looked at again is told no second time, whether it is good or bad.
+        let looks = |expected: &str| {
+            for expected in [expected, "Same"] {
+                let found = format!("{:?}", certificate.look());
+                assert_eq!(found.split('(').next(), Some(expected), "{found}");
+            }
+        };
+        looks("Same");
         // The new certificate is there, and the key is still the old one.
         std::fs::write(&chain, new.cert.pem()).expect("written");
-        assert!(certificate.renew().is_err());
+        looks("Refused");
         serves(old.cert.der());
         std::fs::write(&key, "nonsense").expect("written");
-        assert!(certificate.renew().is_err());
+        looks("Refused");
         serves(old.cert.der());
+        std::fs::write(&key, "other nonsense").expect("written");
+        looks("Refused");
         std::fs::write(&key, new.signing_key.serialize_pem()).expect("written");
-        assert!(certificate.renew().expect("a good pair"));
+        looks("Renewed");
         serves(new.cert.der());
         std::fs::remove_file(&chain).expect("it is there");
-        assert!(certificate.renew().is_err());
+        looks("Refused");
         serves(new.cert.der());
+        std::fs::write(&chain, new.cert.pem()).expect("written");
+        looks("Same");
+        // What was bad before is told again when it comes back.
+        std::fs::remove_file(&chain).expect("it is there");
+        looks("Refused");
     }
 }
