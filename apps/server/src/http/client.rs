@@ -33,8 +33,17 @@ pub struct Client {
     pub agent: String,
     /// Whether the connection comes from a trusted proxy.
     pub proxied: bool,
-    /// Whether what is said can be read on the way: it comes from another machine, unencrypted, and from no trusted proxy.
-    pub in_the_clear: bool,
+    /// Where what is said can be read on the way; `None` where it cannot, as far as anybody knows.
+    pub in_the_clear: Option<InTheClear>,
+}
+
+/// Where what is said can be read on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTheClear {
+    /// Up to here: it comes from another machine, unencrypted, and from no trusted proxy.
+    ToTheServer,
+    /// Up to the trusted proxy, as that says itself of somebody on another machine.
+    ToTheProxy,
 }
 
 impl Client {
@@ -81,8 +90,11 @@ fn client(trusted: &[Network], peer: Peer, headers: &HeaderMap, authority: Optio
         host: own_host.to_lowercase(),
         agent: text(USER_AGENT.as_str()).unwrap_or_default().to_owned(),
         proxied,
-        in_the_clear: !peer.tls && !proxied && !peer.address.ip().to_canonical().is_loopback(),
+        in_the_clear: None,
     };
+    if !peer.tls && !proxied && !client.address.is_loopback() {
+        client.in_the_clear = Some(InTheClear::ToTheServer);
+    }
     if !proxied {
         return client;
     }
@@ -94,14 +106,19 @@ fn client(trusted: &[Network], peer: Peer, headers: &HeaderMap, authority: Optio
         .flat_map(|value| value.split(','))
         .map(|address| address.trim().parse::<IpAddr>());
     let mut addresses: Vec<_> = forwarded.collect();
+    let mut on_its_machine = false;
     while let Some(Ok(address)) = addresses.pop() {
         client.address = address.to_canonical();
+        on_its_machine = client.address.is_loopback();
         if !is_trusted(address) {
             break;
         }
     }
     if let Some(scheme) = text("x-forwarded-proto") {
         client.https = scheme.trim().eq_ignore_ascii_case("https");
+        if !client.https && !on_its_machine {
+            client.in_the_clear = Some(InTheClear::ToTheProxy);
+        }
     }
     if let Some(host) = text("x-forwarded-host") {
         client.host = host.trim().to_lowercase();
@@ -179,18 +196,59 @@ mod tests {
 
     #[test]
     fn another_machine_is_heard_over_https_or_through_a_trusted_proxy() {
-        let check = |address: &str, tls: bool, expected: bool| {
+        let check = |address: &str, tls: bool, expected: Option<InTheClear>| {
             let address = address.parse().expect("an address");
             let peer = Peer { address, tls };
             let client = client(&trusted(), peer, &HeaderMap::new(), None);
             assert_eq!(client.in_the_clear, expected, "{address} {tls}");
         };
-        check("192.0.2.7:4000", false, true);
-        check("192.0.2.7:4000", true, false);
-        check("10.0.0.1:4000", false, false);
-        check("127.0.0.1:4000", false, false);
-        check("[::1]:4000", false, false);
-        check("[::ffff:127.0.0.1]:4000", false, false);
-        check("[::ffff:192.0.2.7]:4000", false, true);
+        check("192.0.2.7:4000", false, Some(InTheClear::ToTheServer));
+        check("192.0.2.7:4000", true, None);
+        check("10.0.0.1:4000", false, None);
+        check("127.0.0.1:4000", false, None);
+        check("[::1]:4000", false, None);
+        check("[::ffff:127.0.0.1]:4000", false, None);
+        check(
+            "[::ffff:192.0.2.7]:4000",
+            false,
+            Some(InTheClear::ToTheServer),
+        );
+    }
+
+    #[test]
+    fn a_proxy_that_is_spoken_to_in_the_clear_is_believed_too() {
+        let check = |peer: &str, headers: &[(&'static str, &'static str)], expected| {
+            assert_eq!(seen(peer, headers).in_the_clear, expected, "{headers:?}");
+        };
+        let clear = Some(InTheClear::ToTheProxy);
+        let (http, https) = (
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-proto", "https"),
+        );
+        let far = ("x-forwarded-for", "198.51.100.1");
+        check(PROXY, &[far, http], clear);
+        check(PROXY, &[http], clear);
+        check(PROXY, &[far, ("x-forwarded-proto", "https, http")], clear);
+        check(PROXY, &[far, https], None);
+        // Somebody who tries the proxy out on its own machine, and a proxy that says nothing of it.
+        check(PROXY, &[("x-forwarded-for", "127.0.0.1"), http], None);
+        check(
+            PROXY,
+            &[("x-forwarded-for", "198.51.100.1, 127.0.0.1"), http],
+            None,
+        );
+        check(
+            PROXY,
+            &[("x-forwarded-for", "127.0.0.1, 198.51.100.1"), http],
+            clear,
+        );
+        check(PROXY, &[far], None);
+        // Who is no proxy changes nothing by what it says.
+        check(
+            "192.0.2.7:4000",
+            &[far, https],
+            Some(InTheClear::ToTheServer),
+        );
+        check("127.0.0.1:4000", &[far, http], None);
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use runtime::config::ServerConfig;
 use url::Url;
 
-use super::client::Client;
+use super::client::{Client, InTheClear};
 use crate::api::problem::Problem;
 use crate::state::AppState;
 
@@ -74,6 +74,29 @@ impl Place {
         self.base.scheme() == "https"
     }
 
+    /// What to do for whoever spoke in the clear.
+    fn encrypted(&self, clear: InTheClear) -> String {
+        let base = &self.base;
+        match (clear, self.is_https()) {
+            (InTheClear::ToTheServer, true) => {
+                format!("use {base}; if this came through a proxy, name it in `server.trusted_proxies`")
+            }
+            (InTheClear::ToTheProxy, true) => format!(
+                "use {base}; if you did, have the proxy set `X-Forwarded-Proto` to what the browser speaks with it"
+            ),
+            (InTheClear::ToTheServer, false) => {
+                "whoever runs the server gives it a certificate (`server.tls_certificate` and `server.tls_key`) or a proxy that has one \
+                 (`server.trusted_proxies`), and sets `server.public_url` to the https address"
+                    .to_owned()
+            }
+            (InTheClear::ToTheProxy, false) => {
+                "whoever runs the server gives the proxy a certificate, has it set `X-Forwarded-Proto` to what the browser speaks with it, \
+                 and sets `server.public_url` to the https address"
+                    .to_owned()
+            }
+        }
+    }
+
     /// Whether requests may be made to that name.
     pub fn knows(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| known == host)
@@ -122,13 +145,12 @@ fn is_probe(request: &Request) -> bool {
 pub async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let place = state.place();
     let client = request.extensions().get::<Client>();
-    if client.is_some_and(|client| client.in_the_clear) && !is_probe(&request) {
+    if let Some(clear) = client.and_then(|client| client.in_the_clear)
+        && !is_probe(&request)
+    {
         let message = "from another machine this server is asked over https alone";
         return Problem::new(StatusCode::FORBIDDEN, "not_encrypted", message)
-            .hinted(format!(
-                "use {}; if this came through a proxy, name it in `server.trusted_proxies`",
-                place.base()
-            ))
+            .hinted(place.encrypted(clear))
             .into_response();
     }
     let host = client.map(|it| &it.host);
@@ -191,6 +213,18 @@ mod tests {
         ] {
             assert_eq!(place(bound, &[]).base().as_str(), base, "{bound}");
         }
+    }
+
+    #[test]
+    fn whoever_speaks_in_the_clear_is_sent_to_no_address_that_is_not_encrypted() {
+        let hint = |settings: &[(&str, &str)]| {
+            place("0.0.0.0:80", settings).encrypted(InTheClear::ToTheServer)
+        };
+        let public = |url| [("FORGEHOLD_SERVER__PUBLIC_URL", url)];
+        insta::assert_snapshot!(hint(&public("https://forgehold.example.com")), @"use https://forgehold.example.com/; if this came through a proxy, name it in `server.trusted_proxies`");
+        let configure = "whoever runs the server gives it a certificate (`server.tls_certificate` and `server.tls_key`) or a proxy that has one (`server.trusted_proxies`), and sets `server.public_url` to the https address";
+        assert_eq!(hint(&public("http://forgehold.example.com")), configure);
+        assert_eq!(hint(&[]), configure);
     }
 
     #[test]

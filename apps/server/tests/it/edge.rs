@@ -374,6 +374,53 @@ async fn a_trusted_proxy_is_believed_and_cookies_then_demand_https() {
     assert_eq!(direct.problem(), "421 unknown_host");
 }
 
+#[tokio::test]
+async fn who_speaks_with_the_proxy_in_the_clear_is_told_where_it_is_safe() {
+    for (public, hint) in [
+        (
+            "https://forgehold.example.com",
+            "use https://forgehold.example.com/; if you did, have the proxy set `X-Forwarded-Proto` to what the browser speaks with it",
+        ),
+        (
+            "http://forgehold.example.com",
+            "whoever runs the server gives the proxy a certificate, has it set `X-Forwarded-Proto` to what the browser speaks with it, \
+             and sets `server.public_url` to the https address",
+        ),
+    ] {
+        let settings = [
+            ("FORGEHOLD_SERVER__PUBLIC_URL", public),
+            ("FORGEHOLD_SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+            ("FORGEHOLD_SERVER__METRICS", "open"),
+        ];
+        let house = House::with(&settings, Limits::default()).await;
+        let ask = async |path: &str, scheme: &str, address: &str| {
+            let request = house.client.get(house.url(path));
+            let request = request
+                .bearer_auth(&house.token)
+                .header("x-forwarded-host", "forgehold.example.com")
+                .header("x-forwarded-proto", scheme)
+                .header("x-forwarded-for", address);
+            Answer::of(request).await
+        };
+        for path in ["/sign-in", "/api/v1/me", "/metrics", "/webhooks/gitlab/x"] {
+            let refused = ask(path, "http", "203.0.113.5").await;
+            assert_eq!(refused.problem(), "403 not_encrypted", "{path}");
+            assert_eq!(refused.body["hint"], hint);
+            assert_eq!(refused.header("set-cookie"), "");
+        }
+        for (path, scheme, address) in [
+            ("/healthz", "http", "203.0.113.5"),
+            ("/readyz", "http", "203.0.113.5"),
+            ("/api/v1/me", "https", "203.0.113.5"),
+            ("/metrics", "https", "203.0.113.5"),
+            ("/api/v1/me", "http", "127.0.0.1"),
+        ] {
+            let heard = ask(path, scheme, address).await;
+            assert_eq!(heard.status, StatusCode::OK, "{path} {scheme} {address}");
+        }
+    }
+}
+
 /// A client that trusts this certificate and no other.
 fn trusting(certificate: &str, house: &House) -> reqwest::Client {
     let root = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("a certificate");
