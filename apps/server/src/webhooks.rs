@@ -104,7 +104,13 @@ async fn soon(state: AppState, organization: OrganizationId, wait: Duration) {
         hints.started(organization, state.ports().clock.now());
     }
     if let Err(problem) = synchronize(&state, organization).await {
-        tracing::warn!(problem = %problem.body.detail, "a hint is left to the schedule");
+        tracing::warn!(problem = %problem.body.detail, "the sync that a notice hinted at is left to the scheduler");
+        // An organization that is only synchronized when asked for has no next time by itself.
+        let (ports, now) = (state.ports(), state.ports().clock.now());
+        let due = ports.organizations.set_next_run(organization, Some(now));
+        if let Err(error) = due.await {
+            tracing::warn!(%error, "the sync that a notice hinted at is lost; the next notice or the schedule makes up for it");
+        }
     }
 }
 

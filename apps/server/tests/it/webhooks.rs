@@ -1,11 +1,14 @@
 //! Notices of GitLab, from a request to the sync that it hints at.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use gitlab_sim::GitlabSim;
 use org_core::ports::{Clock as _, IdSource as _};
 use org_core::testing::build::noon_plus;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use server::jobs::{Kind, Outcome};
 use uuid::Uuid;
 
 use crate::support::{Answer, Events, House, Machine, simulator};
@@ -180,6 +183,51 @@ async fn a_notice_leads_to_a_sync_after_ten_seconds_and_the_next_one_waits_for_i
     let syncs = scene.syncs().await;
     assert_eq!(syncs.len(), before + 2);
     assert_eq!(syncs[0]["trigger"], "requested");
+}
+
+#[tokio::test]
+async fn a_sync_that_finds_no_place_is_due_even_where_there_is_no_schedule() {
+    let scene = Scene::agreed_on(TOKEN).await;
+    let state = &scene.house.state;
+    let organization = scene.id.parse().expect("an id");
+    let next_run = async || {
+        let next = state.ports().organizations.next_run(organization).await;
+        next.expect("the store answers")
+    };
+    assert_eq!(
+        next_run().await,
+        None,
+        "it is synchronized when asked for alone"
+    );
+    scene.noticed(noon_plus(11)).await;
+    // So much is under way that nothing more is begun.
+    let (end, ended) = tokio::sync::watch::channel(false);
+    loop {
+        let mut ended = ended.clone();
+        let work = |_| async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+            Outcome::Synced(Vec::new())
+        };
+        let about = (Kind::Sync, "Acme".to_owned());
+        if state
+            .jobs()
+            .begin_waiting(state, about, None, work)
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+    scene.reach(noon_plus(11));
+    let due = async {
+        while next_run().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let due = tokio::time::timeout(Duration::from_secs(30), due).await;
+    due.expect("the scheduler has it");
+    assert_eq!(next_run().await, Some(noon_plus(11)));
+    end.send_replace(true);
 }
 
 /// The published example of Standard Webhooks: what anybody's signature of this notice is.
