@@ -14,6 +14,9 @@ const QUIET: TimeDelta = TimeDelta::seconds(10);
 /// The shortest time between two syncs that hints ask for.
 const APART: TimeDelta = TimeDelta::minutes(1);
 
+/// The longest name of a notice that is remembered. GitLab's are UUIDs; whoever sends longer ones is not to fill the memory with them.
+const LONGEST: usize = 128;
+
 /// How many notices are remembered, so that one that comes again is known.
 const REMEMBERED: usize = 10_000;
 
@@ -50,7 +53,7 @@ impl Hints {
         notice: Option<&str>,
         now: DateTime<Utc>,
     ) -> Hinted {
-        if let Some(notice) = notice {
+        if let Some(notice) = notice.filter(|notice| notice.len() <= LONGEST) {
             if self.seen.len() >= REMEMBERED {
                 self.seen.clear();
             }
@@ -114,5 +117,14 @@ mod tests {
             hints.take(organization(1), Some(&number.to_string()), at(0));
         }
         assert!(hints.seen.len() <= REMEMBERED);
+        let remembered = hints.seen.len();
+        let long = "x".repeat(LONGEST + 1);
+        for _ in 0..2 {
+            assert_eq!(
+                hints.take(organization(1), Some(&long), at(0)),
+                Hinted::Coming
+            );
+        }
+        assert_eq!(hints.seen.len(), remembered);
     }
 }
