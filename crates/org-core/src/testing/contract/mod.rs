@@ -344,12 +344,18 @@ mod tests {
     #[test]
     fn no_case_is_forgotten() {
         check(include_str!("access.rs"), &[]);
-        check(include_str!("accounts.rs"), &[]);
+        check(
+            include_str!("accounts/mod.rs"),
+            &[include_str!("accounts/answers.rs")],
+        );
         check(include_str!("attempts.rs"), &[]);
         check(include_str!("devices.rs"), &[]);
         check(include_str!("events.rs"), &[]);
         check(include_str!("identities.rs"), &[]);
-        check(include_str!("oauth.rs"), &[]);
+        check(
+            include_str!("oauth/mod.rs"),
+            &[include_str!("oauth/rotation.rs")],
+        );
         check(include_str!("renewals.rs"), &[]);
         check(include_str!("sign_ins.rs"), &[]);
         check(

@@ -1,5 +1,7 @@
 //! The promises of the ports [`AccountStore`] and [`AnswerStore`].
 
+mod answers;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +16,12 @@ use crate::accounts::{
 use crate::event::{ChainHash, Event, verify_chain};
 use crate::ids::{ApiTokenId, UserId};
 use crate::ports::{
-    AccountChange, AccountStore, AnswerStore, Begun, EndedSessions, EventFilter, EventStore,
-    KeptAnswer, KeyedRequest, Stale, StoreError,
+    AccountChange, AccountStore, AnswerStore, EndedSessions, EventFilter, EventStore, Stale,
+    StoreError,
 };
 use crate::testing::build::{event, noon, noon_plus, parsed};
+
+pub use answers::*;
 
 /// Runs the suite of the stores of accounts and of kept answers; `make` is an expression for fresh [`AccountStores`].
 #[macro_export]
@@ -176,22 +180,6 @@ fn token(number: u8, user: &User) -> ApiToken {
         created_at: noon_plus(number.into()),
         expires_at: number.is_multiple_of(2).then(|| noon_plus(86_400)),
         last_used_at: None,
-    }
-}
-
-fn request(owner: u128, key: &str, what: u8) -> KeyedRequest {
-    KeyedRequest {
-        owner: user_id(owner),
-        key: key.to_owned(),
-        fingerprint: digest(what),
-    }
-}
-
-fn kept_answer(body: &str) -> KeptAnswer {
-    KeptAnswer {
-        status: 201,
-        headers: vec![("etag".to_owned(), "\"7\"".to_owned())],
-        body: body.as_bytes().to_vec(),
     }
 }
 
@@ -489,86 +477,6 @@ pub async fn what_belongs_to_nobody_is_refused(stores: AccountStores) {
     let added = stores.accounts.add_token(&token(1, &nobody), &[]).await;
     assert_matches!(added, Err(StoreError::NotFound { .. }));
     assert!(stores.history().await.is_empty());
-}
-
-/// Whoever repeats a request gets the answer of the first time, byte by byte.
-pub async fn an_answer_is_given_again(stores: AccountStores) {
-    let request = request(1, "key", 1);
-    let begin = |now| {
-        stores
-            .answers
-            .begin(&request, noon_plus(now), noon_plus(now + 60))
-    };
-    assert_matches!(begin(0).await, Ok(Begun::New));
-    assert_matches!(begin(1).await, Ok(Begun::UnderWay));
-    let answer = kept_answer("{\"name\":\"Łódź\"}\u{0}");
-    stores
-        .answers
-        .answer(&request, &answer, noon_plus(1000))
-        .await
-        .expect("a store");
-    assert_matches!(begin(999).await, Ok(Begun::Answered(kept)) if kept == answer);
-}
-
-/// A request that was given up is new again; one that was answered is not.
-pub async fn a_request_is_done_by_one(stores: AccountStores) {
-    let request = request(1, "key", 1);
-    let begin = || stores.answers.begin(&request, noon(), noon_plus(60));
-    assert_matches!(begin().await, Ok(Begun::New));
-    stores.answers.give_up(&request).await.expect("a store");
-    assert_matches!(begin().await, Ok(Begun::New));
-    stores
-        .answers
-        .answer(&request, &kept_answer("x"), noon_plus(60))
-        .await
-        .expect("a store");
-    stores.answers.give_up(&request).await.expect("a store");
-    assert_matches!(begin().await, Ok(Begun::Answered(_)));
-}
-
-/// The same key of somebody else is another one, and another request under a used key is told.
-pub async fn a_key_means_one_request_of_one_person(stores: AccountStores) {
-    let begin = async |request: &KeyedRequest| {
-        let begun = stores.answers.begin(request, noon(), noon_plus(60)).await;
-        begun.expect("a store")
-    };
-    assert_eq!(begin(&request(1, "key", 1)).await, Begun::New);
-    assert_eq!(begin(&request(1, "key", 2)).await, Begun::AnotherRequest);
-    assert_eq!(begin(&request(2, "key", 2)).await, Begun::New);
-    assert_eq!(begin(&request(1, "Key", 2)).await, Begun::New);
-}
-
-/// What expired is as if it never was, swept or not.
-pub async fn answers_are_forgotten_in_time(stores: AccountStores) {
-    let (one, other) = (request(1, "one", 1), request(1, "other", 1));
-    let begin = async |request: &KeyedRequest, now| {
-        let begun = stores
-            .answers
-            .begin(request, noon_plus(now), noon_plus(now + 60))
-            .await;
-        begun.expect("a store")
-    };
-    assert_eq!(begin(&one, 0).await, Begun::New);
-    assert_eq!(begin(&other, 0).await, Begun::New);
-    stores
-        .answers
-        .answer(&other, &kept_answer("x"), noon_plus(500))
-        .await
-        .expect("a store");
-    assert_eq!(begin(&one, 59).await, Begun::UnderWay);
-    assert_eq!(begin(&one, 60).await, Begun::New);
-    stores
-        .answers
-        .forget_answers(noon_plus(499))
-        .await
-        .expect("a store");
-    assert_matches!(begin(&other, 499).await, Begun::Answered(_));
-    stores
-        .answers
-        .forget_answers(noon_plus(500))
-        .await
-        .expect("a store");
-    assert_eq!(begin(&other, 499).await, Begun::New);
 }
 
 /// What one program stored, another one reads, and a change of one is stale for the other.

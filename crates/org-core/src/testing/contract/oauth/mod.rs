@@ -1,6 +1,8 @@
 //! The promises of the ports [`VcsOauth`](crate::ports::VcsOauth), [`VcsRotation`](crate::ports::VcsRotation) and of every request with a
 //! credential that is renewed meanwhile, tried on the world of [`HostWorld`](super::host::HostWorld).
 
+mod rotation;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,9 +15,11 @@ use super::host::HostUnderTest;
 use crate::oauth::{Access, RedirectUri, State, Verifier};
 use crate::ports::{
     AccessTokens, AuthorizationRequest, CodeExchange, Credential, DevicePoll, DeviceStart, Grant,
-    HostAccess, HostError, OauthError, RotateError,
+    HostAccess, HostError, OauthError,
 };
 use crate::testing::{OauthCall, SeededEntropy};
+
+pub use rotation::*;
 
 /// Runs the suite of the OAuth side of a host; `make` is an expression for a fresh [`OauthUnderTest`] that has exactly
 /// [`HostWorld::new`](super::host::HostWorld::new).
@@ -519,66 +523,6 @@ pub async fn a_sign_in_that_ended_is_told_as_such(test: impl OauthUnderTest) {
     let path = crate::testing::build::parsed("acme");
     let found = test.host().find_group(&access, &path).await;
     assert_matches!(found, Err(HostError::SignInEnded { .. }));
-}
-
-fn by_token(test: &dyn OauthUnderTest, name: &str) -> HostAccess {
-    HostAccess::by_token(test.url(), test.token(name))
-}
-
-/// The new one opens the host until the given day, and the old one does not any more.
-pub async fn rotate_replaces_the_token(test: impl OauthUnderTest) {
-    let old = by_token(&test, "rotator");
-    let day = test.today() + chrono::Days::new(30);
-    let rotated = test.host().rotate(&old, day).await.expect("a new token");
-    assert_eq!(rotated.expires_on, Some(day));
-    let new = HostAccess::by_token(test.url(), rotated.token);
-    let identity = test
-        .host()
-        .identify(&new)
-        .await
-        .expect("the new one is good");
-    assert_eq!(identity.token.expires_on, Some(day));
-    assert_eq!(identity.account.login.as_str(), "robot");
-    assert_matches!(
-        test.host().identify(&old).await,
-        Err(HostError::TokenRefused { .. })
-    );
-}
-
-/// A token that may only read stays as it is.
-pub async fn rotate_needs_a_scope(test: impl OauthUnderTest) {
-    let reader = by_token(&test, "reader");
-    let day = test.today() + chrono::Days::new(30);
-    let rotated = test.host().rotate(&reader, day).await;
-    assert_matches!(
-        rotated,
-        Err(RotateError::Refused(
-            HostError::ScopeMissing { .. } | HostError::Denied { .. }
-        ))
-    );
-    assert!(test.host().identify(&reader).await.is_ok());
-}
-
-/// Nobody knows the new token, and the old one is void.
-pub async fn a_lost_answer_to_a_rotation_is_told_as_lost(test: impl OauthUnderTest) {
-    let old = by_token(&test, "rotator");
-    test.lose_answer(OauthCall::Rotate).await;
-    let day = test.today() + chrono::Days::new(30);
-    assert_matches!(
-        test.host().rotate(&old, day).await,
-        Err(RotateError::Lost { .. })
-    );
-    assert!(test.host().identify(&old).await.is_err());
-}
-
-/// It is refused, and told as what it is.
-pub async fn a_revoked_token_is_not_rotated(test: impl OauthUnderTest) {
-    let day = test.today() + chrono::Days::new(30);
-    let rotated = test.host().rotate(&by_token(&test, "revoked"), day).await;
-    assert_matches!(
-        rotated,
-        Err(RotateError::Refused(HostError::TokenRefused { .. }))
-    );
 }
 
 /// Whoever logs one of these values gives nothing away.
