@@ -224,7 +224,12 @@ impl AccountStore for Store {
         EventStore::append(self, events).await
     }
 
-    async fn begin_session(&self, session: &Session, events: &[Event]) -> Result<(), StoreError> {
+    async fn begin_session(
+        &self,
+        session: &Session,
+        events: &[Event],
+        limit: u32,
+    ) -> Result<(), StoreError> {
         const STEP: &str = "beginning a session";
         let mut tx = self.begin_write().await?;
         let done = sqlx::query("UPDATE users SET last_sign_in = $1 WHERE id = $2")
@@ -236,6 +241,16 @@ impl AccountStore for Store {
         if done.rows_affected() == 0 {
             return Err(no_user(session.user));
         }
+        sqlx::query(
+            "DELETE FROM sessions WHERE digest IN (SELECT digest FROM sessions WHERE owner = $1 \
+             ORDER BY last_used_at DESC, created_at DESC LIMIT $2 OFFSET $3)",
+        )
+        .bind(session.user.as_uuid())
+        .bind(i64::MAX)
+        .bind(i64::from(limit.saturating_sub(1)))
+        .execute(&mut *tx)
+        .await
+        .during(STEP)?;
         sqlx::query(
             "INSERT INTO sessions (digest, owner, created_at, last_used_at, expires_at, address, agent) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",

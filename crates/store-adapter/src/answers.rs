@@ -16,6 +16,7 @@ impl AnswerStore for Store {
         request: &KeyedRequest,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Begun, StoreError> {
         const STEP: &str = "looking up a request under its key";
         let mut tx = self.begin_write().await?;
@@ -53,6 +54,17 @@ impl AnswerStore for Store {
         .bind(request.key.as_str())
         .bind(request.fingerprint.as_bytes().to_vec())
         .bind(micros(until))
+        .execute(&mut *tx)
+        .await
+        .during(STEP)?;
+        sqlx::query(
+            "DELETE FROM answered_requests WHERE owner = $1 AND request_key IN \
+             (SELECT request_key FROM answered_requests WHERE owner = $1 AND status IS NOT NULL \
+             ORDER BY expires_at DESC LIMIT $2 OFFSET $3)",
+        )
+        .bind(request.owner.as_uuid())
+        .bind(i64::MAX)
+        .bind(i64::from(limit.saturating_sub(1)))
         .execute(&mut *tx)
         .await
         .during(STEP)?;

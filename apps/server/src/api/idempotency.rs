@@ -28,6 +28,9 @@ const LONGEST: usize = 255;
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
+/// How many answers are kept for each person.
+const MOST: u32 = 1000;
+
 /// How long a request that gives no sign of life counts as under way: no answer takes as long.
 const UNDER_WAY: TimeDelta = TimeDelta::minutes(3);
 
@@ -66,7 +69,7 @@ async fn attempt(state: &AppState, request: Request, next: Next) -> Result<Respo
         fingerprint,
     };
     let (answers, now) = (&state.accounts().answers, state.ports().clock.now());
-    match answers.begin(&keyed, now, now + UNDER_WAY).await? {
+    match answers.begin(&keyed, now, now + UNDER_WAY, MOST).await? {
         Begun::New => {}
         Begun::Answered(kept) => return Ok(again(kept)),
         Begun::UnderWay => {

@@ -74,7 +74,14 @@ pub trait AccountStore: Send + Sync {
 
     /// Begins a session, and notes on the account that its owner signed in then. The generation does not grow. [`StoreError::NotFound`] if the
     /// account is gone.
-    async fn begin_session(&self, session: &Session, events: &[Event]) -> Result<(), StoreError>;
+    ///
+    /// Beyond `limit`, this one included in the count, those of the person end without a word that were not used for the longest time.
+    async fn begin_session(
+        &self,
+        session: &Session,
+        events: &[Event],
+        limit: u32,
+    ) -> Result<(), StoreError>;
 
     /// The session of that digest with its owner; `None` if there is none.
     async fn session(&self, digest: SecretDigest) -> Result<Option<(Session, User)>, StoreError>;

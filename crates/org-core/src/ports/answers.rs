@@ -48,11 +48,15 @@ pub enum Begun {
 pub trait AnswerStore: Send + Sync {
     /// Looks a request up, and notes that it is being done if it is new. What expired before `now` is as if it never was. Of several callers at once
     /// one gets [`Begun::New`]. A note without an answer expires at `until`, so that a program that died is not waited for.
+    ///
+    /// A new one pushes out the answers of the same person beyond `limit`, itself included in the count: those that would expire first. What is
+    /// being done stays, however much it is.
     async fn begin(
         &self,
         request: &KeyedRequest,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Begun, StoreError>;
 
     /// Keeps the answer of a request until then. Nothing happens if its note is gone.

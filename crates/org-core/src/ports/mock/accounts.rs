@@ -29,7 +29,7 @@ mock! {
         /// See [`AccountStore::note`].
         pub fn note(&self, events: &[Event]) -> Result<(), StoreError>;
         /// See [`AccountStore::begin_session`].
-        pub fn begin_session(&self, session: &Session, events: &[Event]) -> Result<(), StoreError>;
+        pub fn begin_session(&self, session: &Session, events: &[Event], limit: u32) -> Result<(), StoreError>;
         /// See [`AccountStore::session`].
         pub fn session(&self, digest: SecretDigest) -> Result<Option<(Session, User)>, StoreError>;
         /// See [`AccountStore::sessions`].
@@ -84,8 +84,13 @@ impl AccountStore for MockAccountStore {
         Self::note(self, events)
     }
 
-    async fn begin_session(&self, session: &Session, events: &[Event]) -> Result<(), StoreError> {
-        Self::begin_session(self, session, events)
+    async fn begin_session(
+        &self,
+        session: &Session,
+        events: &[Event],
+        limit: u32,
+    ) -> Result<(), StoreError> {
+        Self::begin_session(self, session, events, limit)
     }
 
     async fn session(&self, digest: SecretDigest) -> Result<Option<(Session, User)>, StoreError> {

@@ -1,5 +1,6 @@
 //! Accounts, sessions, API tokens and kept answers in memory.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -185,13 +186,27 @@ impl AccountStore for MemoryStore {
         })
     }
 
-    async fn begin_session(&self, session: &Session, events: &[Event]) -> Result<(), StoreError> {
+    async fn begin_session(
+        &self,
+        session: &Session,
+        events: &[Event],
+        limit: u32,
+    ) -> Result<(), StoreError> {
         self.write(|draft| {
             let rows = &mut draft.state.accounts;
             let session = session.clone().kept();
             let user = rows.users.iter_mut().find(|user| user.id == session.user);
             let user = user.ok_or_else(|| no_user(session.user))?;
             user.last_sign_in = Some(session.created_at);
+            let mut others: Vec<&Session> = rows
+                .sessions
+                .iter()
+                .filter(|other| other.user == session.user)
+                .collect();
+            others.sort_by_key(|other| Reverse((other.last_used_at, other.created_at)));
+            let kept = (limit as usize).saturating_sub(1);
+            let over: Vec<_> = others.iter().skip(kept).map(|other| other.digest).collect();
+            rows.sessions.retain(|other| !over.contains(&other.digest));
             rows.sessions.push(session);
             draft.events.extend_from_slice(events);
             Ok(())
@@ -209,7 +224,7 @@ impl AccountStore for MemoryStore {
     async fn sessions(&self, user: UserId) -> Result<Vec<Session>, StoreError> {
         let mut sessions = self.read(|state| state.accounts.sessions.clone());
         sessions.retain(|session| session.user == user);
-        sessions.sort_by_key(|session| (std::cmp::Reverse(session.created_at), session.digest));
+        sessions.sort_by_key(|session| (Reverse(session.created_at), session.digest));
         Ok(sessions)
     }
 
@@ -274,7 +289,7 @@ impl AccountStore for MemoryStore {
                 .filter_map(|token| owned(state, token.user, token))
                 .collect::<Vec<_>>()
         });
-        tokens.sort_by_key(|(token, _)| (std::cmp::Reverse(token.created_at), token.id));
+        tokens.sort_by_key(|(token, _)| (Reverse(token.created_at), token.id));
         Ok(tokens)
     }
 
@@ -317,6 +332,7 @@ impl AnswerStore for MemoryStore {
         request: &KeyedRequest,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Begun, StoreError> {
         let now = now.kept();
         self.write(|draft| {
@@ -335,6 +351,15 @@ impl AnswerStore for MemoryStore {
                 answer: None,
             };
             answers.insert(key, row);
+            let mut answered: Vec<_> = answers
+                .iter()
+                .filter(|((owner, _), row)| *owner == request.owner && row.answer.is_some())
+                .map(|(key, row)| (row.until, key.clone()))
+                .collect();
+            answered.sort_by_key(|(until, _)| Reverse(*until));
+            for (_, key) in answered.iter().skip((limit as usize).saturating_sub(1)) {
+                answers.remove(key);
+            }
             Ok(Begun::New)
         })
     }

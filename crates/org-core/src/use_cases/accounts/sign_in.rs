@@ -15,6 +15,9 @@ use crate::event::{Actor, Event, Subject};
 use crate::ids::UserId;
 use crate::ports::{AccountChange, AccountPorts, EndedSessions, Stale, StoreError};
 
+/// How many browsers one person is signed in with; a program that signs in again and again pushes out only what is not used.
+const SESSIONS_LIMIT: u32 = 100;
+
 /// The longest description of a browser that is kept.
 const AGENT_LIMIT: usize = 200;
 
@@ -164,7 +167,8 @@ pub(super) async fn begin(
     let actor = Actor::Person(user.name.to_string());
     let signed_in = event(now, &actor, &user.name, "user.signed_in")
         .with_message(format!("from {}{how}", client.address));
-    ports.accounts.begin_session(&session, &[signed_in]).await?;
+    let (store, limit) = (&ports.accounts, SESSIONS_LIMIT);
+    store.begin_session(&session, &[signed_in], limit).await?;
     Ok(SignedIn {
         user,
         session,

@@ -37,6 +37,7 @@ macro_rules! account_store_contract {
             a_session_is_found_with_its_owner,
             sessions_end_as_the_change_says,
             a_session_ends_once,
+            of_many_sessions_those_that_are_used_stay,
             what_is_over_is_forgotten,
             a_sign_in_does_not_disturb_a_change,
             a_token_is_found_with_its_owner,
@@ -47,6 +48,7 @@ macro_rules! account_store_contract {
             a_request_is_done_by_one,
             a_key_means_one_request_of_one_person,
             answers_are_forgotten_in_time,
+            of_many_answers_the_newest_of_each_person_stay,
             a_second_program_sees_the_same_accounts,
         ] }
     };
@@ -116,7 +118,7 @@ impl AccountStores {
     async fn begin(&self, number: u8, user: &User) -> Session {
         let session = session(number, user);
         self.accounts
-            .begin_session(&session, &[event("user.signed_in")])
+            .begin_session(&session, &[event("user.signed_in")], 100)
             .await
             .expect("a store");
         session
@@ -359,6 +361,35 @@ pub async fn a_session_ends_once(stores: AccountStores) {
     assert_matches!(stores.accounts.session(session.digest).await, Ok(None));
 }
 
+/// Whoever signs in again and again fills no disk, and signs out nobody who is there.
+pub async fn of_many_sessions_those_that_are_used_stay(stores: AccountStores) {
+    let (ada, bob) = (stores.add(1, "ada").await, stores.add(2, "bob").await);
+    stores.begin(1, &ada).await;
+    stores.begin(2, &bob).await;
+    let used = stores.accounts.use_session(digest(1), noon_plus(500)).await;
+    used.expect("a store");
+    for number in 3..20 {
+        let one = session(number, &ada);
+        let one = Session {
+            created_at: noon_plus(number.into()),
+            last_used_at: noon_plus(number.into()),
+            ..one
+        };
+        let begun = stores.accounts.begin_session(&one, &[], 3).await;
+        begun.expect("a store");
+    }
+    let there = async |user: &User| {
+        let sessions = stores.accounts.sessions(user.id).await.expect("a store");
+        let mut all: Vec<_> = sessions.into_iter().map(|one| one.digest).collect();
+        all.sort_unstable();
+        all
+    };
+    let mut expected = [digest(1), digest(18), digest(19)];
+    expected.sort_unstable();
+    assert_eq!(there(&ada).await, expected);
+    assert_eq!(there(&bob).await, [digest(2)]);
+}
+
 /// Sessions that expired or were idle go; the others stay.
 pub async fn what_is_over_is_forgotten(stores: AccountStores) {
     let ada = stores.add(1, "ada").await;
@@ -471,7 +502,7 @@ pub async fn what_belongs_to_nobody_is_refused(stores: AccountStores) {
     let nobody = person(9, "nobody");
     let begun = stores
         .accounts
-        .begin_session(&session(1, &nobody), &[event("user.signed_in")])
+        .begin_session(&session(1, &nobody), &[event("user.signed_in")], 100)
         .await;
     assert_matches!(begun, Err(StoreError::NotFound { .. }));
     let added = stores.accounts.add_token(&token(1, &nobody), &[]).await;
