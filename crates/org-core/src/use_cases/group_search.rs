@@ -43,17 +43,28 @@ pub async fn by_token(
 
 /// The groups that the credential of an organization sees, the chosen ones and all others; as [`groups`].
 ///
-/// The tokens of a sign-in may be renewed for it, so this must not be dropped half way.
+/// It begins with [`opened`], so this must not be dropped half way; who wants to drop a search calls the two one after the other.
 pub async fn by_organization(
     ports: &Ports,
     organization: &Organization,
     text: &str,
     limit: usize,
 ) -> Result<FoundGroups, UseCaseError> {
+    let access = opened(ports, organization).await?;
+    groups(ports, &access, text, limit).await
+}
+
+/// What opens the host of an organization for one search, which may then be dropped at any time.
+///
+/// The tokens of a sign-in may be renewed for it, so this must not be dropped half way.
+pub async fn opened(
+    ports: &Ports,
+    organization: &Organization,
+) -> Result<HostAccess, UseCaseError> {
     organization.refuse_removed("searched")?;
     let access = credential::access(ports, organization).await?;
     // What is good now is good for a search. The listing may be dropped at any time, so it must not begin a renewal of its own.
-    let access = match access.credential {
+    Ok(match access.credential {
         Credential::Oauth(tokens) => HostAccess {
             host: access.host,
             credential: Credential::fresh(tokens.current().await?),
@@ -62,8 +73,7 @@ pub async fn by_organization(
             host: access.host,
             credential,
         },
-    };
-    groups(ports, &access, text, limit).await
+    })
 }
 
 fn too_slow(access: &HostAccess) -> UseCaseError {
