@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::problem::Problem;
 use crate::http::limits::Limits;
-use crate::state::AppState;
 
 /// Lets so many in at a time.
 #[derive(Debug)]
@@ -55,27 +51,9 @@ impl Gate {
     }
 }
 
-/// How the addresses of the API end at which groups are searched.
-const SEARCHES: &str = "/host-groups";
-
-/// Lets searches of the API through their gate.
-pub(crate) async fn searches(
-    State(state): State<AppState>,
-    route: Option<MatchedPath>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if !route.is_some_and(|route| route.as_str().ends_with(SEARCHES)) {
-        return next.run(request).await;
-    }
-    match state.gates().searches.enter().await {
-        Ok(_place) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse as _;
     use futures_util::FutureExt as _;
 
     use super::*;

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod console;
 pub mod feed;
 mod gate;
+mod group_search;
 pub mod http;
 pub mod jobs;
 pub mod manage;

@@ -15,7 +15,7 @@ use org_core::organization::Organization as CoreOrganization;
 use org_core::sync::run::Trigger;
 use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::sign_in::ReturnTo;
-use org_core::use_cases::{NoProgress, UseCaseError, connect, group_search, reconnect, rotate};
+use org_core::use_cases::{NoProgress, UseCaseError, connect, reconnect, rotate};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +33,7 @@ use super::extract::{Json, Path, Query};
 use super::organizations::{Waiting, accepted, find};
 use super::problem::Problem;
 use crate::auth::{Manager, Writer};
+use crate::group_search;
 use crate::jobs::{
     Cover, Job as RunningJob, Kind, Outcome, SignIn, Wanted, Way, initiator, sync_in_turn,
 };
@@ -236,9 +237,6 @@ async fn try_out(
     }
 }
 
-/// How many groups a search answers.
-pub(super) const GROUPS: usize = 50;
-
 /// Find groups that an access token sees by a part of their path, before anything is connected
 #[utoipa::path(post, path = "/host-groups", tag = "organizations", request_body = GroupSearchForm,
     responses((status = 200, body = FoundGroups)))]
@@ -251,7 +249,7 @@ async fn find_groups(
     let host = HostUrl::parse(&form.host, plain_http(form.allow_plain_http))
         .map_err(|error| invalid(vec![FieldError::new(Field::Host, error)]))?;
     let token = parse_token(&form.token.draft()?).map_err(|error| invalid(vec![error]))?;
-    let found = group_search::by_token(state.ports(), &host, &token, &form.text, GROUPS);
+    let found = group_search::by_token(&state, (&host, &token), &form.text);
     Ok(axum::Json(found.await?.into()))
 }
 
@@ -273,13 +271,8 @@ async fn find_groups_of(
     Query(searched): Query<SearchedGroups>,
 ) -> Result<axum::Json<FoundGroups>, Problem> {
     let organization = find(&state, &name).await?;
-    let ports = state.ports().clone();
-    // A sign-in may be renewed for it, which must not be dropped half way.
-    let search = async move {
-        group_search::by_organization(&ports, &organization, &searched.text, GROUPS).await
-    };
-    let found = state.jobs().to_the_end(&state, search).await??;
-    Ok(axum::Json(found.into()))
+    let found = group_search::by_organization(&state, organization, &searched.text);
+    Ok(axum::Json(found.await?.into()))
 }
 
 /// Give an organization another credential; identity, inventory, history and licenses stay

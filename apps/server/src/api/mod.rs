@@ -36,7 +36,6 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::problem::Problem;
-use crate::gate;
 use crate::state::AppState;
 
 fn operations() -> (Router<AppState>, OpenApi) {
@@ -76,10 +75,6 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/api/v1", axum::routing::any(no_such_path))
         .route("/api/v1/{*path}", axum::routing::any(no_such_path))
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state(
-            state.clone(),
-            gate::searches,
-        ))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             idempotency::keyed,

@@ -6,21 +6,20 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use org_core::use_cases::UseCaseError;
 use org_core::use_cases::accounts::Caller;
-use org_core::use_cases::sign_in::{self, SignInError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::group::FoundGroups;
 use super::body::job::Job;
 use super::body::request::{AnswerForm, ChoiceForm};
-use super::connecting::{GROUPS, SearchedGroups};
+use super::connecting::SearchedGroups;
 use super::extract::{Json, Path, Query};
 use super::jobs::find;
 use super::problem::Problem;
 use crate::auth::Manager;
-use crate::jobs::{Job as RunningJob, Outcome, Waits, initiator};
+use crate::group_search;
+use crate::jobs::{Job as RunningJob, Outcome, initiator};
 use crate::state::AppState;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
@@ -72,10 +71,7 @@ async fn find_groups(
     Query(searched): Query<SearchedGroups>,
 ) -> Result<axum::Json<FoundGroups>, Problem> {
     let job = own(&state, &caller, &id)?;
-    let Some(Waits::Choice(choice)) = job.now().waits else {
-        return Err(UseCaseError::from(SignInError::Over).into());
-    };
-    let found = sign_in::groups(state.ports(), &choice.received, &searched.text, GROUPS);
+    let found = group_search::by_sign_in(&state, &job, &searched.text);
     Ok(axum::Json(found.await?.into()))
 }
 

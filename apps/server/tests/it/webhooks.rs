@@ -209,12 +209,7 @@ async fn a_sync_that_finds_no_place_is_due_even_where_there_is_no_schedule() {
             Outcome::Synced(Vec::new())
         };
         let about = (Kind::Sync, "Acme".to_owned());
-        if state
-            .jobs()
-            .begin_waiting(state, about, None, work)
-            .await
-            .is_err()
-        {
+        if state.jobs().begin(state, about, None, work).await.is_err() {
             break;
         }
     }

@@ -9,8 +9,7 @@ use axum::response::Response;
 use org_core::draft::{Field, FieldError};
 use org_core::host::HostUrl;
 use org_core::use_cases::UseCaseError;
-use org_core::use_cases::group_search::{self, FoundGroups};
-use org_core::use_cases::sign_in::{self, SignInError};
+use org_core::use_cases::group_search::FoundGroups;
 
 use super::{Named, attempt, draft};
 use crate::api::problem::Problem;
@@ -20,11 +19,9 @@ use crate::console::form::Form;
 use crate::console::frame::{go, render, render_with};
 use crate::console::urls;
 use crate::console::view::sentence;
+use crate::group_search;
 use crate::jobs::{Outcome, Waits};
 use crate::state::AppState;
-
-/// How many groups a search answers.
-const MOST: usize = 50;
 
 /// For how long the end of a sign-in that was given up is waited for.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(10);
@@ -41,7 +38,7 @@ pub(in crate::console) struct GroupResults {
 }
 
 impl GroupResults {
-    fn of(form: &Form, found: Result<FoundGroups, Problem>) -> Self {
+    fn of(form: &Form, found: Result<FoundGroups, &Problem>) -> Self {
         let chosen: Vec<String> = form.all("group").map(str::to_owned).collect();
         let searched = searched(form).to_owned();
         let (found, more, error) = match found {
@@ -56,6 +53,18 @@ impl GroupResults {
             error,
             searched,
         }
+    }
+}
+
+/// What was found, or why nothing was; whoever is turned away for a moment keeps what they chose.
+fn results(form: &Form, found: Result<FoundGroups, Problem>) -> Response {
+    match found {
+        Err(problem) if problem.status == StatusCode::TOO_MANY_REQUESTS => {
+            let results = GroupResults::of(form, Err(&problem));
+            problem.onto(render_with(problem.status, &results))
+        }
+        Err(problem) => render(&GroupResults::of(form, Err(&problem))),
+        Ok(found) => render(&GroupResults::of(form, Ok(found))),
     }
 }
 
@@ -77,28 +86,20 @@ pub(super) async fn by_token(State(state): State<AppState>, _: Admin, form: Form
                 "give the token first; then groups are found as you type",
             )
         })?;
-        let found = group_search::by_token(state.ports(), &host, &source, searched(&form), MOST);
-        Ok(found.await?)
+        group_search::by_token(&state, (&host, &source), searched(&form)).await
     };
-    let found = search.await;
-    render(&GroupResults::of(&form, found))
+    results(&form, search.await)
 }
 
-/// With the credential of an organization, which may be renewed for it.
+/// With the credential of an organization.
 pub(super) async fn by_organization(
     State(state): State<AppState>,
     _: Operator,
     Named(organization): Named,
     form: Form,
 ) -> Response {
-    let (ports, text) = (state.ports().clone(), searched(&form).to_owned());
-    let search =
-        async move { group_search::by_organization(&ports, &organization, &text, MOST).await };
-    let found = match state.jobs().to_the_end(&state, search).await {
-        Ok(found) => found.map_err(Problem::from),
-        Err(problem) => Err(problem),
-    };
-    render(&GroupResults::of(&form, found))
+    let found = group_search::by_organization(&state, organization, searched(&form)).await;
+    results(&form, found)
 }
 
 /// With what a sign-in has just brought.
@@ -109,15 +110,8 @@ pub(super) async fn by_sign_in(
     form: Form,
 ) -> Result<Response, Problem> {
     let attempt = attempt::find(&state, &caller, &id)?;
-    let found = match attempt.waits() {
-        Some(Waits::Choice(choice)) => {
-            sign_in::groups(state.ports(), &choice.received, searched(&form), MOST)
-                .await
-                .map_err(Problem::from)
-        }
-        _ => Err(UseCaseError::from(SignInError::Over).into()),
-    };
-    Ok(render(&GroupResults::of(&form, found)))
+    let found = group_search::by_sign_in(&state, &attempt.job, searched(&form)).await;
+    Ok(results(&form, found))
 }
 
 /// What a sign-in shall cover, asked once the account can be looked at.

@@ -10,7 +10,6 @@ mod list;
 mod reconnect;
 mod repositories;
 mod rotate;
-mod searches;
 mod show;
 mod sso;
 mod syncs;
@@ -40,7 +39,7 @@ pub(super) fn router() -> Router<AppState> {
         .route(urls::ADD, get(add::page).post(add::proceed))
         .route(urls::ADD_PREVIEW, post(add::preview))
         .route(urls::ADD_REACH, post(add::reach))
-        .route(urls::ADD_GROUPS, post(searches::by_token))
+        .route(urls::ADD_GROUPS, post(groups::by_token))
         .route(urls::SSO_OPENING, get(sso::opening))
         .route("/callback/{host}", get(sso::callback))
         .route("/organizations/attempts/{attempt}", get(attempt::page))
@@ -51,7 +50,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/organizations/attempts/{attempt}/edit", get(attempt::edit))
         .route(
             "/organizations/attempts/{attempt}/groups",
-            post(searches::by_sign_in),
+            post(groups::by_sign_in),
         )
         .route(
             "/organizations/attempts/{attempt}/scope",
@@ -105,7 +104,7 @@ pub(super) fn router() -> Router<AppState> {
         )
         .route(
             "/organizations/{organization}/settings/groups",
-            post(searches::by_organization),
+            post(groups::by_organization),
         )
         .route(
             "/organizations/{organization}/sync",
