@@ -44,6 +44,11 @@ impl Line {
         self.bar.suspend(|| Output::ask(message));
     }
 
+    /// Does something for which the line is in the way, such as to ask.
+    pub(crate) fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bar.suspend(work)
+    }
+
     /// Draws the line with these words.
     pub(crate) fn set(&self, words: &str) {
         self.bar.set_message(plain(words));

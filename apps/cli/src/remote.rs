@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use org_core::draft::Field;
+use runtime::environment::Environment;
 use runtime::remote::{Answer, Remote as Client, RemoteError, Verb};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -15,6 +17,15 @@ use crate::exit::Exit;
 
 /// The variable with the API token.
 const TOKEN: &str = "FORGEHOLD_API_TOKEN";
+
+/// How long is waited before what got lost on the way is asked for again.
+pub(crate) const PAUSES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(8),
+];
 
 /// A server that does the work.
 #[derive(Debug)]
@@ -78,11 +89,43 @@ impl Remote {
         body: Option<Value>,
     ) -> Result<T> {
         let body = body.map(|body| body.to_string().into_bytes());
-        let answer = self
-            .0
-            .send(verb, path, query, body)
-            .await
-            .map_err(|error| told(&error))?;
+        let answer = self.0.send(verb, path, query, body).await;
+        self.read(answer)
+    }
+
+    /// Has something begun that must not begin twice: should the answer get lost, it is asked for again.
+    pub(crate) async fn begin<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<T> {
+        let machine = Environment::of_machine();
+        let key = machine.ids.next_id().to_string();
+        let body = body.map(|body| body.to_string().into_bytes());
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let answer = self
+                .0
+                .send_keyed(Some(&key), Verb::Post, path, query, body.clone())
+                .await;
+            let lost = match &answer {
+                // What was never reached has begun nothing; the address may be mistyped.
+                Err(error) => matches!(error, RemoteError::BrokenOff(_)),
+                Ok(answer) => is_under_way(answer),
+            };
+            match pauses.next().filter(|_| lost) {
+                Some(pause) => machine.timer.sleep(pause).await,
+                None => return self.read(answer),
+            }
+        }
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: std::result::Result<Answer, RemoteError>,
+    ) -> Result<T> {
+        let answer = answer.map_err(|error| told(&error))?;
         if !answer.is_success() {
             return Err(self.refused(&answer).into());
         }
@@ -118,6 +161,13 @@ impl Remote {
             }
         }
     }
+}
+
+/// Whether the same request is being done at this moment.
+fn is_under_way(answer: &Answer) -> bool {
+    answer.status == 409
+        && serde_json::from_slice::<Problem>(&answer.body)
+            .is_ok_and(|problem| problem.code == "request_under_way")
 }
 
 /// What a request that got no answer means here.

@@ -159,6 +159,18 @@ impl Remote {
         query: &[(&str, String)],
         json: Option<Vec<u8>>,
     ) -> Result<Answer, RemoteError> {
+        self.send_keyed(None, verb, path, query, json).await
+    }
+
+    /// The same under a key: a write that is sent again with it because its answer was lost is answered, and not done twice.
+    pub async fn send_keyed(
+        &self,
+        key: Option<&str>,
+        verb: Verb,
+        path: &[&str],
+        query: &[(&str, String)],
+        json: Option<Vec<u8>>,
+    ) -> Result<Answer, RemoteError> {
         let mut url = self.base.clone();
         url.path_segments_mut()
             .expect("an http address has a path")
@@ -172,6 +184,9 @@ impl Remote {
             .client
             .request(verb.method(), url)
             .bearer_auth(self.token.expose_secret());
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
         if let Some(json) = json {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }

@@ -18,15 +18,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use org_core::oauth::RedirectUri;
-use org_core::ports::Ports;
-use org_core::use_cases::sign_in::{BrowserAnswer, ReturnTo};
+use org_core::ports::Entropy;
+use org_core::use_cases::sign_in::BrowserAnswer;
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use self::site::{Route, Site};
+use self::site::{Returned, Route, Site};
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 
@@ -61,14 +60,14 @@ pub(crate) struct Loopback {
 
 impl Loopback {
     /// Listens on a free port of this machine, for nobody outside of it.
-    pub(crate) async fn bind(ports: &Ports) -> Result<Self> {
+    pub(crate) async fn bind(entropy: &dyn Entropy) -> Result<Self> {
         let refused = |what: &str, error: &dyn std::error::Error| {
             CliError::new(Exit::Internal, what)
                 .caused_by(error)
                 .hinted("--device-code needs no listener")
         };
-        let ticket = site::ticket(&*ports.entropy)
-            .map_err(|error| refused("no sign-in can be started", &error))?;
+        let ticket =
+            site::ticket(entropy).map_err(|error| refused("no sign-in can be started", &error))?;
         let listening = "this program cannot listen on 127.0.0.1 for the browser";
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -83,9 +82,9 @@ impl Loopback {
         })
     }
 
-    /// Where the host shall send the browser.
-    pub(crate) const fn return_to(&self) -> ReturnTo {
-        ReturnTo::Loopback(self.address.port())
+    /// The port of 127.0.0.1 to which the host shall send the browser.
+    pub(crate) const fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// What only the browser has that came first.
@@ -98,9 +97,9 @@ impl Loopback {
         format!("http://{}/", self.address)
     }
 
-    /// Serves until the answer of this is dropped.
-    pub(crate) fn serve(self, url: SecretString, redirect: &RedirectUri) -> Visits {
-        let site = Arc::new(Site::new(self.address, redirect, url, self.ticket));
+    /// Serves until the answer of this is dropped: sends a browser to `url`, and takes it back at the path `back`.
+    pub(crate) fn serve(self, url: SecretString, back: &str) -> Visits {
+        let site = Arc::new(Site::new(self.address, back, url, self.ticket));
         let (sender, answers) = mpsc::channel(1);
         let mut server = JoinSet::new();
         server.spawn(accept(self.listener, site, sender));
@@ -137,6 +136,8 @@ impl Visits {
 #[derive(Debug)]
 pub(crate) struct Visit {
     pub(crate) answer: BrowserAnswer,
+    /// The same as it came, for who has somebody else look into it: the path, and what stands behind the question mark.
+    pub(crate) target: SecretString,
     page: oneshot::Sender<Page>,
     written: oneshot::Receiver<Infallible>,
 }
@@ -205,10 +206,11 @@ async fn respond(
         .take();
     let (page, shown) = oneshot::channel();
     let shown = async {
-        let answer = *answer;
+        let Returned { answer, target } = *answer;
         answers
             .send(Visit {
                 answer,
+                target,
                 page,
                 written: written?,
             })

@@ -79,6 +79,15 @@ impl Page {
         Self::new(StatusCode::BAD_REQUEST, "Not signed in", &lines)
     }
 
+    /// The server did not take what the browser brought.
+    pub(crate) fn not_taken() -> Self {
+        let lines = [
+            "The sign-in did not succeed.",
+            "Return to the terminal; it says why. This page can be closed.",
+        ];
+        Self::new(StatusCode::BAD_REQUEST, "Not signed in", &lines)
+    }
+
     /// Nobody waits for an answer any more.
     pub(super) fn over() -> Self {
         let lines = [

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hyper::header::{COOKIE, HOST, HeaderMap, HeaderValue, LOCATION, SET_COOKIE};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
-use org_core::oauth::{Initiator, RedirectUri};
+use org_core::oauth::Initiator;
 use org_core::ports::{Entropy, EntropyError};
 use org_core::use_cases::sign_in::BrowserAnswer;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -31,7 +31,13 @@ pub(super) enum Route {
     /// It has its answer.
     Done(Response<String>),
     /// The host sent the browser back.
-    Answer(Box<BrowserAnswer>),
+    Answer(Box<Returned>),
+}
+
+/// What the browser came back with.
+pub(super) struct Returned {
+    pub(super) answer: BrowserAnswer,
+    pub(super) target: SecretString,
 }
 
 /// One sign-in, as seen from the browser.
@@ -49,13 +55,13 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(
         address: SocketAddr,
-        redirect: &RedirectUri,
+        back: &str,
         url: SecretString,
         ticket: SecretString,
     ) -> Self {
         Self {
             authority: address.to_string(),
-            redirect: redirect.path().to_owned(),
+            redirect: back.to_owned(),
             url,
             ticket,
             cookie: format!("forgehold_sign_in_{}", address.port()),
@@ -93,7 +99,10 @@ impl Site {
             return done(Page::stranger());
         }
         let query = request.uri.query().unwrap_or_default();
-        Route::Answer(Box::new(BrowserAnswer::parse(path, query)))
+        Route::Answer(Box::new(Returned {
+            answer: BrowserAnswer::parse(path, query),
+            target: SecretString::from(format!("{path}?{query}")),
+        }))
     }
 
     fn is_called_by_name(&self, request: &Parts) -> bool {
@@ -157,6 +166,8 @@ fn is_visit(headers: &HeaderMap) -> bool {
 mod tests {
     use hyper::Request;
 
+    use org_core::oauth::RedirectUri;
+
     use super::*;
 
     const TICKET: &str = "7ac1";
@@ -167,7 +178,7 @@ mod tests {
         let host = "https://gitlab.example.com".parse().unwrap();
         Site::new(
             address,
-            &RedirectUri::loopback(address.port(), &host),
+            RedirectUri::loopback(address.port(), &host).path(),
             SecretString::from(URL),
             SecretString::from(TICKET),
         )
@@ -184,7 +195,7 @@ mod tests {
 
     fn words(route: &Route) -> String {
         match route {
-            Route::Answer(answer) => format!("answer {answer:?}"),
+            Route::Answer(answer) => format!("answer {:?}", answer.answer),
             Route::Done(response) => {
                 let secret = |name| match response.headers().get(name) {
                     Some(value) => format!(" {name} {value:?}"),

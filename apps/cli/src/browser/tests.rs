@@ -1,5 +1,6 @@
 //! The listener, spoken to over real sockets.
 
+use org_core::oauth::RedirectUri;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -17,7 +18,7 @@ async fn serving() -> (SocketAddr, Visits) {
     let host = "https://gitlab.example.com".parse().unwrap();
     let redirect = RedirectUri::loopback(address.port(), &host);
     let url = SecretString::from("https://gitlab.example.com/oauth/authorize?state=s");
-    (address, loopback.serve(url, &redirect))
+    (address, loopback.serve(url, redirect.path()))
 }
 
 /// Sends a request and reads until the other side closes.

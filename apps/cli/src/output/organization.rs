@@ -403,6 +403,10 @@ impl Organization {
         &self.name
     }
 
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     pub(crate) fn login(&self) -> &str {
         &self.account.login
     }

@@ -13,12 +13,12 @@ use server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::browser::{CLIENT, Waiting, registered};
+use crate::browser::{Browser, CLIENT, Waiting, registered};
 use crate::place::{Place, Ran};
 use crate::sim::{Sim, grown};
 
 /// A server on the data directory of a place, until it is dropped.
-struct Served {
+pub(crate) struct Served {
     url: String,
     token: String,
     _stop: oneshot::Sender<()>,
@@ -26,12 +26,12 @@ struct Served {
 }
 
 impl Served {
-    fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         Self::with(place, &[])
     }
 
     /// With these settings besides.
-    fn with(place: &Place, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(place: &Place, settings: &[(&str, &str)]) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -67,7 +67,7 @@ impl Served {
     }
 
     /// The program, with the work left to the server.
-    fn command(&self, place: &Place, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, place: &Place, args: &[&str]) -> Command {
         let mut command = place.command(args);
         // The data directory is the server's alone here.
         command
@@ -77,13 +77,13 @@ impl Served {
         command
     }
 
-    fn run(&self, place: &Place, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, place: &Place, args: &[&str]) -> Ran {
         Ran::from(self.command(place, args).output().expect("it runs"))
     }
 }
 
 /// With this on standard input.
-fn with_input(mut command: Command, place: &Place, input: &str) -> Ran {
+pub(crate) fn with_input(mut command: Command, place: &Place, input: &str) -> Ran {
     let input = place.file("input", input);
     command.stdin(std::fs::File::open(input).expect("it is there"));
     Ran::from(command.output().expect("it runs"))
@@ -376,6 +376,7 @@ fn a_person_signs_in_by_a_code_that_the_server_gets() {
         sim.url(),
         "--name",
         "acme",
+        "--device-code",
         "-o",
         "json",
     ];
@@ -400,24 +401,85 @@ fn a_person_signs_in_by_a_code_that_the_server_gets() {
     assert_eq!(connected["organization"]["authentication"]["method"], "sso");
     assert_eq!(connected["syncs"][0]["state"], "complete", "{connected}");
 
-    let mut waiting = start(&["org", "reconnect", "acme", "-o", "json"]);
+    let mut waiting = start(&["org", "reconnect", "acme", "--device-code", "-o", "json"]);
     let code = waiting.code();
     oauth.deny_device(&code).expect("it waits");
     let denied = waiting.end();
     assert_eq!(denied.code, Some(5), "{}", denied.stderr);
+}
 
-    for (flags, expected) in [
-        (
-            vec!["--no-browser"],
-            "--no-browser does not go with --server",
-        ),
-        (vec!["--check"], "--check of a sign-in does not go"),
-    ] {
-        let args: Vec<&str> = add.iter().copied().chain(flags).collect();
-        let ran = served.run(&place, &args);
-        assert_eq!(ran.code, Some(2));
-        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
-    }
+#[test]
+fn a_person_signs_in_with_a_browser_of_their_own_machine() {
+    let sim = Sim::company();
+    let place = registered(&sim);
+    let clients = format!("{} {CLIENT}", sim.url());
+    let served = Served::with(&place, &[("FORGEHOLD_OAUTH__CLIENTS", &clients)]);
+    let start = |args: &[&str]| {
+        let mut command = served.command(&place, args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Waiting::of(command.spawn().expect("it starts"))
+    };
+    let add = [
+        "org",
+        "add",
+        "gitlab",
+        "--host",
+        sim.url(),
+        "--name",
+        "acme",
+        "--no-browser",
+        "-o",
+        "json",
+    ];
+    let with = |flags: &[&'static str]| {
+        let mut args = add.to_vec();
+        args.extend(flags);
+        start(&args)
+    };
+
+    // What would be covered is shown, and nothing stays.
+    let mut waiting = with(&["--check"]);
+    let page = Browser::open(&waiting.entrance()).agree(&sim, "alice");
+    assert!(page.page.contains("Return to the terminal"), "{page:?}");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let check = ran.json();
+    assert_eq!(check["method"], "sso", "{check}");
+    assert!(check["coverage"].is_object(), "{check}");
+
+    // A denial and a change of mind leave nothing either.
+    let mut waiting = with(&[]);
+    let page = Browser::open(&waiting.entrance()).deny(&sim);
+    assert!(
+        page.page.contains("The sign-in did not succeed"),
+        "{page:?}"
+    );
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(5), "{}", ran.stderr);
+    assert!(ran.stderr.contains("denied"), "{}", ran.stderr);
+    let mut waiting = with(&[]);
+    waiting.entrance();
+    waiting.interrupt();
+    assert_eq!(waiting.end().code, Some(130));
+    let list = served.run(&place, &["org", "list", "-o", "json"]).json();
+    assert_eq!(list["items"], serde_json::json!([]));
+
+    let mut waiting = with(&[]);
+    Browser::open(&waiting.entrance()).agree(&sim, "alice");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let connected = ran.json();
+    assert_eq!(connected["organization"]["authentication"]["method"], "sso");
+    assert_eq!(connected["syncs"][0]["state"], "complete", "{connected}");
+
+    let reconnect = ["org", "reconnect", "acme", "--no-browser", "-o", "json"];
+    let mut waiting = start(&reconnect);
+    Browser::open(&waiting.entrance()).agree(&sim, "alice");
+    let ran = waiting.end();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }
 
 #[test]

@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
 use gitlab_sim::{Fault, FaultKind};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::browser::{Browser, registered};
+use crate::browser::{Browser, CLIENT, registered};
 use crate::place::Place;
+use crate::served::{Served, with_input};
 use crate::sim::{PATIENCE, Sim};
 
 /// The program at a terminal.
@@ -28,6 +29,10 @@ struct Terminal {
 
 impl Terminal {
     fn start(place: &Place, args: &[&str]) -> Self {
+        Self::of(place.command(args))
+    }
+
+    fn of(mut command: Command) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let controller = openpt(flags).expect("there are pseudo-terminals");
         grantpt(&controller).expect("it is ours");
@@ -41,8 +46,7 @@ impl Terminal {
         tcsetwinsize(&controller, size).expect("it is a terminal");
         let user: OwnedFd = ioctl_tiocgptpeer(&controller, flags).expect("it has another end");
         let stdio = || Stdio::from(user.try_clone().expect("it is open"));
-        let child = place
-            .command(args)
+        let child = command
             .env("TERM", "xterm")
             .stdin(stdio())
             .stdout(stdio())
@@ -299,6 +303,75 @@ fn the_form_offers_to_sign_in_first_and_shows_what_was_granted_before_it_is_stor
         place.json(&["org", "show", "acme"])["account"]["login"],
         "alice"
     );
+}
+
+#[test]
+fn the_form_is_filled_in_for_a_server_too() {
+    let sim = Sim::company();
+    let place = registered(&sim);
+    let clients = format!("{} {CLIENT}", sim.url());
+    let served = Served::with(&place, &[("FORGEHOLD_OAUTH__CLIENTS", &clients)]);
+    let args = ["org", "add", "gitlab", "--no-browser"];
+    let list = || served.run(&place, &["org", "list", "-o", "json"]).json();
+    for answer in ["n", "y"] {
+        let mut terminal = Terminal::of(served.command(&place, &args));
+        fill_in_for_sso(&mut terminal, &sim);
+        let entrance = entrance(&mut terminal);
+        Browser::open(&entrance).agree(&sim, "alice");
+        terminal.expect("Permissions");
+        terminal.expect("List groups and repositories");
+        assert_eq!(list()["items"], serde_json::json!([]));
+        terminal.answer("Connect it with these permissions?", answer);
+        let (code, seen) = terminal.end();
+        assert_eq!(code, Some(if answer == "y" { 0 } else { 130 }), "{seen}");
+    }
+    let revoked = sim.get().oauth().stats().revocations;
+    assert_eq!(revoked, 1, "the declined grant went back");
+    let listed = list();
+    assert_eq!(listed["items"][0]["account"]["login"], "alice", "{listed}");
+    let groups = &listed["items"][0]["settings"]["groups"];
+    assert_eq!(*groups, serde_json::json!(["acme"]), "{listed}");
+}
+
+#[test]
+fn the_form_at_a_server_offers_its_secrets_and_asks_the_host_about_a_token() {
+    let (place, sim) = (Place::new(), Sim::company());
+    let served = Served::start(&place);
+    let added = with_input(
+        served.command(&place, &["secret", "add", "ours"]),
+        &place,
+        sim.token(),
+    );
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let mut terminal = Terminal::of(served.command(&place, &["org", "add", "gitlab"]));
+    terminal.expect("Host");
+    terminal.write(&"\u{7f}".repeat(40));
+    terminal.write(&format!("{}\r", sim.url()));
+    terminal.expect("Register using login and password/token");
+    terminal.write(&format!("{DOWN}\r"));
+    terminal.answer("Login", "bob");
+    terminal.expect("use the secret `ours`");
+    terminal.write(&format!("{DOWN}\r"));
+    terminal.answer("Groups", "");
+    terminal.answer("Cover the personal namespace too", "n");
+    terminal.answer("Protect groups", "n");
+    terminal.answer("Automatically add new repositories", "n");
+    terminal.answer("License existing repositories", "");
+    terminal.answer("Repositories list synchronization", "");
+    terminal.answer("Interval", "");
+    terminal.expect("the server");
+    terminal.write("\r");
+    terminal.answer("Name", "acme");
+    terminal.expect("the access token belongs to `alice`, not to `bob`");
+    terminal.answer("Proceed?", "authentication");
+    terminal.answer("Authentication", "");
+    terminal.answer("Login", "alice");
+    terminal.expect("use the secret `ours`");
+    terminal.write(&format!("{DOWN}\r"));
+    terminal.expect("Permissions");
+    terminal.answer("Proceed?", "");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, Some(0), "{seen}");
 }
 
 #[test]

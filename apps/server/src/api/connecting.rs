@@ -200,20 +200,34 @@ async fn stands(
     }
 }
 
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Depth {
+    /// Whether the list is read to see what would be covered; with a token that can be left out.
+    #[param(default = true)]
+    coverage: Option<bool>,
+}
+
 /// Try everything short of connecting: reach the host, authenticate, look at what would be covered
 ///
 /// Of a sign-in the grant is given back at once; its job has the result in `check`.
-#[utoipa::path(post, path = "/organizations/check", tag = "organizations", params(Waiting), request_body = ConnectForm,
+#[utoipa::path(post, path = "/organizations/check", tag = "organizations", params(Waiting, Depth), request_body = ConnectForm,
     responses((status = 200, body = Check), (status = 202, body = Job)))]
 async fn try_out(
     caller: Manager,
     State(state): State<AppState>,
     Query(waiting): Query<Waiting>,
+    Query(Depth { coverage }): Query<Depth>,
     Json(form): Json<ConnectForm>,
 ) -> Result<Response, Problem> {
     let wait = waiting.duration()?;
     let way = way(&caller.0, form.loopback_port);
     let draft = form.draft()?;
+    if draft.method == Method::AccessToken && coverage == Some(false) {
+        let (draft, identity) = connect::identify(state.ports(), &draft, &NoProgress).await?;
+        let now = state.ports().clock.now();
+        return Ok(axum::Json(Check::new(&draft, &identity, None, now)).into_response());
+    }
     if draft.method == Method::AccessToken {
         let checked = connect::check(state.ports(), &draft, &NoProgress).await?;
         let (coverage, now) = (Coverage::from(&checked.coverage), state.ports().clock.now());

@@ -64,6 +64,8 @@ pub struct SignInPage {
 pub struct Choice {
     /// What the sign-in brought.
     pub received: Arc<Received>,
+    /// Who signed in, what was granted, and what was said to be covered before.
+    pub check: Box<Check>,
     /// When it is too late.
     pub until: DateTime<Utc>,
     /// Why the choice before was not taken.
@@ -94,6 +96,7 @@ impl From<&SignInPage> for body::SignInPage {
 impl From<&Choice> for body::Choice {
     fn from(choice: &Choice) -> Self {
         Self {
+            check: choice.check.clone(),
             until: stamp(choice.until),
             problem: choice
                 .refused
@@ -242,9 +245,7 @@ impl SignIn<'_> {
         let (mut said, ports) = (self.job.hear(), self.state.ports());
         let received = self.receive(wanted, way, said.as_mut()).await?;
         let made = if let (Wanted::Connect(draft), Cover::AsChosen) = (wanted, cover) {
-            // A name that was given is not chosen anew here.
-            let another_name = draft.name.is_none();
-            self.chosen(received, said.as_mut(), another_name).await?
+            self.chosen(received, said.as_mut(), draft).await?
         } else {
             let blind = BlindReconnect::Refused;
             let made = sign_in::accept(ports, &received, blind, self.actor, self.watch).await;
@@ -372,13 +373,23 @@ impl SignIn<'_> {
         &self,
         received: Received,
         mut said: Option<&mut mpsc::Receiver<Said>>,
-        another_name: bool,
+        draft: &OrganizationDraft,
     ) -> Result<Organization, UseCaseError> {
-        let ports = self.state.ports();
+        let (ports, now) = (self.state.ports(), self.state.ports().clock.now());
         let received = Arc::new(received);
+        // A name that was given is not chosen anew here.
+        let another_name = draft.name.is_none();
+        let valid = match draft.validate() {
+            Ok(valid) => valid,
+            Err(errors) => {
+                let error = UseCaseError::Invalid { errors };
+                return Err(self.declined(&received, error).await);
+            }
+        };
         let mut choice = Choice {
             received: received.clone(),
-            until: ports.clock.now() + PATIENCE,
+            check: Box::new(Check::new(&valid, received.identity(), None, now)),
+            until: now + PATIENCE,
             refused: None,
             round: 0,
         };

@@ -172,7 +172,9 @@ async fn groups_are_chosen_once_somebody_has_signed_in() {
     let wanted = form(&sim, &json!({"choose_groups": true}));
     let begun = begin(&house, "/organizations?until=synced", wanted.clone()).await;
     begun.agreed(&house, &sim).await;
-    assert!(begun.now(&house).await["choice"].is_object());
+    let asked = begun.now(&house).await;
+    let check = &asked["choice"]["check"];
+    assert_eq!(check["account"]["login"], "alice", "{asked}");
     let found = house
         .get(&format!("{}/host-groups?text=AC", begun.job))
         .await;
@@ -303,7 +305,7 @@ async fn what_goes_with_a_sign_in_alone_is_refused_without_one() {
     for (more, problem) in [
         (token.clone(), "422 invalid loopback_port"),
         (
-            json!({"choose_groups": true, "groups": ["acme"]}),
+            json!({"sso": null, "loopback_port": null, "choose_groups": true}),
             "422 invalid choose_groups",
         ),
         (json!({"loopback_port": 0}), "400 malformed"),

@@ -12,10 +12,11 @@ use org_core::use_cases::{UseCaseError, connect, overview};
 
 use super::flags::{PersonalArgs, ScheduleArgs, TokenArgs};
 use super::sso::{self, SsoArgs, Wanted as SignInFor, Way};
-use super::{by_now, form, note_due};
+use super::{Desk, by_now, form, note_due};
 use crate::app::{self, App, Session, exit_of};
 use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
+use crate::output::Output;
 use crate::output::check::{Check, Coverage};
 use crate::output::organization::Connected;
 use crate::output::sync::SyncRun;
@@ -128,7 +129,7 @@ impl Args {
             && org_core::draft::ScheduleDraft::from(self.schedule.clone()).is_empty()
     }
 
-    const fn plain_http(&self) -> PlainHttp {
+    pub(crate) const fn plain_http(&self) -> PlainHttp {
         if self.allow_http {
             PlainHttp::Allowed
         } else {
@@ -194,7 +195,7 @@ pub(crate) async fn run(service: Service, app: &App) -> Result {
     let session = app.open().await?;
     let way = args.way();
     let (draft, review) = if args.is_empty() && prompt::is_possible() {
-        let draft = form::fill_in(&session, args.plain_http()).await?;
+        let draft = form::fill_in(Desk::Here(&session), args.plain_http()).await?;
         (draft, Review::Asked)
     } else {
         (args.draft()?, Review::Skipped)
@@ -243,9 +244,14 @@ async fn connect_by_sso(
     review: Review,
 ) -> Result<Organization> {
     let received = signed_in(session, draft, way).await?;
-    if review == Review::Asked && agrees(session, draft, &received)? == Answer::No {
-        sso::decline(session, &received, SignInError::Canceled).await;
-        return Err(Failure::Canceled);
+    if review == Review::Asked {
+        let valid = draft.validate()?;
+        let check = Check::new(&valid, received.identity(), None, app::now());
+        let agreed = agrees(session.output(), &check);
+        if !matches!(agreed, Ok(Answer::Yes)) {
+            sso::decline(session, &received, SignInError::Canceled).await;
+            return Err(agreed.err().unwrap_or(Failure::Canceled));
+        }
     }
     sso::accept(session, received, BlindReconnect::Refused)
         .await
@@ -261,10 +267,8 @@ async fn signed_in(session: &Session, draft: &OrganizationDraft, way: Way) -> Re
 }
 
 /// Shows what was granted, and asks.
-fn agrees(session: &Session, draft: &OrganizationDraft, received: &Received) -> Result<Answer> {
-    let valid = draft.validate()?;
-    let check = Check::new(&valid, received.identity(), None, app::now());
-    session.output().show(&check);
+pub(crate) fn agrees(output: &Output, check: &Check) -> Result<Answer> {
+    output.show(check);
     prompt::yes("Connect it with these permissions?", "", Answer::Yes)
 }
 

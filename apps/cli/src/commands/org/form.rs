@@ -11,13 +11,12 @@ use org_core::listing::{GroupScope, PersonalNamespace};
 use org_core::oauth::Access;
 use org_core::organization::{AutoLicense, ExistingRepositories, GroupProtection};
 use org_core::schedule::{Weekdays, Zone};
-use org_core::secret::SecretOwner;
 use org_core::text::{Login, OrganizationName};
-use org_core::use_cases::{connect, secrets};
 
-use crate::app::{self, Session};
+use super::Desk;
+use crate::app;
 use crate::error::{CliError, Failure, Result};
-use crate::output::check::{Check, Intent, PREVIEWED_RUNS};
+use crate::output::check::{Intent, PREVIEWED_RUNS};
 use crate::output::schedule::Preview;
 use crate::prompt::{self, Answer, Verdict};
 
@@ -70,9 +69,9 @@ impl Display for Question {
 }
 
 /// Asks for everything, shows what it comes to, and answers once the person says Proceed.
-pub(super) async fn fill_in(session: &Session, plain_http: PlainHttp) -> Result<OrganizationDraft> {
+pub(crate) async fn fill_in(desk: Desk<'_>, plain_http: PlainHttp) -> Result<OrganizationDraft> {
     let mut form = Form {
-        session,
+        desk,
         draft: OrganizationDraft {
             plain_http,
             ..OrganizationDraft::default()
@@ -87,7 +86,7 @@ pub(super) async fn fill_in(session: &Session, plain_http: PlainHttp) -> Result<
 }
 
 struct Form<'a> {
-    session: &'a Session,
+    desk: Desk<'a>,
     draft: OrganizationDraft,
     kind: ScheduleKind,
 }
@@ -132,7 +131,7 @@ impl Form<'_> {
         loop {
             let mut choices = match self.draft.method {
                 Method::Sso => self.look_at_intent(),
-                Method::AccessToken => self.look_at_token().await,
+                Method::AccessToken => self.look_at_token().await?,
             };
             choices.extend(Question::ALL.map(Next::Change));
             choices.push(Next::Cancel);
@@ -147,7 +146,7 @@ impl Form<'_> {
 
     /// What a person may do now that the form asks for a sign-in: what it grants is shown afterwards.
     fn look_at_intent(&self) -> Vec<Next> {
-        let output = self.session.output();
+        let output = self.desk.output();
         match self.draft.validate() {
             Ok(draft) => match Intent::new(&draft, app::now()) {
                 Some(intent) => {
@@ -164,21 +163,17 @@ impl Form<'_> {
     }
 
     /// The same with a token, which the host is asked about.
-    async fn look_at_token(&self) -> Vec<Next> {
-        let found = {
-            let progress = self.session.progress();
-            connect::identify(self.session.ports(), &self.draft, &progress).await
-        };
-        match found {
-            Ok((draft, identity)) => {
-                let check = Check::new(&draft, &identity, None, app::now());
-                self.session.output().show(&check);
-                vec![Next::Proceed]
+    async fn look_at_token(&self) -> Result<Vec<Next>> {
+        match self.desk.identified(&self.draft).await {
+            Ok(check) => {
+                self.desk.output().show(&check);
+                Ok(vec![Next::Proceed])
             }
-            Err(error) => {
-                self.session.output().tell(&CliError::from(error));
-                Vec::new()
+            Err(Failure::Error(error)) => {
+                self.desk.output().tell(&error);
+                Ok(Vec::new())
             }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -222,12 +217,7 @@ impl Form<'_> {
             &self.draft.login,
             |text| judged(text.parse::<Login>()),
         )?;
-        let rows = secrets::list(self.session.ports()).await?;
-        let mut names: Vec<String> = rows
-            .into_iter()
-            .filter(|row| row.facts.owner == SecretOwner::Person)
-            .map(|row| row.facts.name.to_string())
-            .collect();
+        let mut names = self.desk.saved_secrets().await?;
         if !names.is_empty() {
             let choices: Vec<String> = std::iter::once("type it now".to_owned())
                 .chain(names.iter().map(|name| format!("use the secret `{name}`")))
@@ -320,14 +310,14 @@ impl Form<'_> {
         let schedule = self.kind.ask()?;
         if let Ok(schedule) = schedule.parse() {
             let preview = Preview::new(&schedule, None, app::now(), PREVIEWED_RUNS);
-            self.session.output().show(&preview);
+            self.desk.output().show(&preview);
         }
         self.draft.settings.schedule = schedule;
         Ok(())
     }
 
     fn device(&mut self) -> Result<()> {
-        prompt::choose(Question::Device.words(), vec!["embedded: this computer"], 0)?;
+        prompt::choose(Question::Device.words(), vec![self.desk.embedded()], 0)?;
         self.draft.settings.device = None;
         Ok(())
     }

@@ -3,9 +3,10 @@
 pub(crate) mod add;
 pub(crate) mod approve;
 mod attempts;
+mod desk;
 pub(crate) mod edit;
 mod flags;
-mod form;
+pub(crate) mod form;
 pub(crate) mod held;
 mod list;
 mod pause;
@@ -26,6 +27,7 @@ use crate::app::{self, App, Session};
 use crate::error::Result;
 use crate::output::Output;
 
+pub(crate) use self::desk::Desk;
 pub(crate) use self::flags::ScheduleArgs;
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ use org_core::organization::Organization;
 use org_core::ports::Ports;
 use org_core::use_cases::follow::Stop;
 use org_core::use_cases::reconnect::BlindReconnect;
-use org_core::use_cases::sign_in::{self, Begun, Received, SignInError};
+use org_core::use_cases::sign_in::{self, Begun, Received, ReturnTo, SignInError};
 use org_core::use_cases::{Progress, ProgressEvent, UseCaseError};
 
 use crate::app::{self, Session};
@@ -91,7 +91,7 @@ impl Wanted<'_> {
         session: &Session,
         progress: &dyn Progress,
     ) -> Result<Begun, UseCaseError> {
-        let back = loopback.return_to();
+        let back = ReturnTo::Loopback(loopback.port());
         match self {
             Self::Connect(draft) => {
                 let actor = &session.actor;
@@ -169,9 +169,9 @@ impl From<Ended> for Failure {
 }
 
 /// Tells why a person gets a code, once there is one.
-struct Reasoned<'a> {
-    line: &'a Line,
-    way: Way,
+pub(crate) struct Reasoned<'a> {
+    pub(crate) line: &'a Line,
+    pub(crate) way: Way,
 }
 
 impl Progress for Reasoned<'_> {
@@ -195,7 +195,7 @@ async fn by_code(session: &Session, wanted: Wanted<'_>, way: Way) -> Result<Rece
 
 async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result<Received, Ended> {
     let (ports, stop) = (session.ports(), app::stop()?);
-    let loopback = Loopback::bind(ports).await?;
+    let loopback = Loopback::bind(&*ports.entropy).await?;
     let initiator = Initiator::of_secret(loopback.ticket());
     let entrance = loopback.entrance();
     let progress = session.progress();
@@ -203,7 +203,7 @@ async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result
         let who = (&loopback, initiator);
         wanted.begin(ports, who, session, &progress).await?
     };
-    let mut visits = loopback.serve(begun.url.clone(), &begun.redirect);
+    let mut visits = loopback.serve(begun.url.clone(), begun.redirect.path());
     let waiting = Waiting {
         session,
         progress: &progress,
@@ -211,29 +211,38 @@ async fn in_a_browser(session: &Session, wanted: Wanted<'_>, way: Way) -> Result
         initiator,
         entrance: &entrance,
     };
-    match way {
-        Way::Browser => progress.say(&format!(
-            "sign in with the browser that opens now; if none does, open {entrance} on this machine"
-        )),
-        _ => progress.say(&format!(
-            "open {entrance} in a browser on this machine to sign in"
-        )),
-    }
-    let opening = async {
-        if way == Way::Browser {
-            let address = entrance.clone();
-            // A browser in the terminal keeps its thread until it ends; the answer comes meanwhile.
-            let opened = tokio::task::spawn_blocking(move || browser::open(&address)).await;
-            if !matches!(opened, Ok(Ok(()))) {
-                progress.say(&format!(
-                    "no browser could be opened; open {entrance} in one on this machine, or start again with --device-code"
-                ));
-            }
-        }
-    };
+    invite(&progress, way, &entrance);
+    let opening = open(&progress, way, &entrance);
     let received = waiting.answer(&mut visits, stop, opening).await;
     visits.end().await;
     received
+}
+
+/// Tells a person which address to open.
+pub(crate) fn invite(line: &Line, way: Way, entrance: &str) {
+    match way {
+        Way::Browser => line.say(&format!(
+            "sign in with the browser that opens now; if none does, open {entrance} on this machine"
+        )),
+        _ => line.say(&format!(
+            "open {entrance} in a browser on this machine to sign in"
+        )),
+    }
+}
+
+/// Opens it for them, where that is wanted.
+pub(crate) async fn open(line: &Line, way: Way, entrance: &str) {
+    if way != Way::Browser {
+        return;
+    }
+    let address = entrance.to_owned();
+    // A browser in the terminal keeps its thread until it ends; the answer comes meanwhile.
+    let opened = tokio::task::spawn_blocking(move || browser::open(&address)).await;
+    if !matches!(opened, Ok(Ok(()))) {
+        line.say(&format!(
+            "no browser could be opened; open {entrance} in one on this machine, or start again with --device-code"
+        ));
+    }
 }
 
 /// A sign-in whose answer is waited for.

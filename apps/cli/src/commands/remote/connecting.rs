@@ -1,108 +1,144 @@
 //! Connecting and reconnecting organizations, which a server does as jobs.
 
-use std::io::IsTerminal;
-
-use chrono::{DateTime, Utc};
-use futures_util::future::{Either, select};
 use org_core::draft::{Method, OrganizationDraft, SettingsDraft, TokenDraft};
 use org_core::host::PlainHttp;
 use org_core::listing::PersonalNamespace;
 use org_core::organization::{AutoLicense, GroupProtection};
+use org_core::use_cases::UseCaseError;
 use org_core::use_cases::reconnect::{BlindReconnect, ReconnectDraft};
-use org_core::use_cases::{Progress as _, ProgressEvent, UseCaseError};
 use runtime::remote::Verb;
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::jobs::{Follower, GLANCE, Job};
 use super::organizations::exit_of;
-use crate::app::{self, App};
-use crate::commands::org::add::{Service, explained};
+use super::signing_in::signed_in;
+use crate::app::App;
+use crate::commands::org::add::{Service, agrees, explained};
 use crate::commands::org::reconnect::{self, UNSEEN_HINT};
 use crate::commands::org::sso::Way;
+use crate::commands::org::{Desk, form};
 use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
 use crate::output::check::Check;
 use crate::output::organization::{Connected, Organization};
-use crate::output::sync::SyncRun;
-use crate::progress::Line;
 use crate::prompt::{self, Answer};
 use crate::remote::Remote;
 
-/// How long one request waits for the end of a job.
-const WAIT: &str = "50";
+/// Where organizations are, at the server.
+const ORGANIZATIONS: &[&str] = &["organizations"];
 
-/// The same while a person looks on, so that they see how far it is.
-const GLANCE: &str = "1";
-
-/// A job that connects or reconnects, as far as it is of use here.
-#[derive(Debug, Deserialize)]
-struct Job {
-    id: String,
-    state: String,
-    #[serde(default)]
-    steps: Vec<Step>,
-    sign_in: Option<SignIn>,
-    organization: Option<String>,
-    #[serde(default)]
-    syncs: Vec<SyncRun>,
-    problem: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Step {
-    name: String,
-    #[serde(default)]
-    detail: String,
-}
-
-/// The code that a person has to type at the host.
-#[derive(Debug, Deserialize)]
-struct SignIn {
-    uri: String,
-    complete_uri: Option<String>,
-    code: String,
-    until: DateTime<Utc>,
-}
+/// Where it is tried what connecting one would do.
+const CHECK: &[&str] = &["organizations", "check"];
 
 pub(super) async fn add(service: Service, app: &App, remote: &Remote) -> Result {
     let Service::Gitlab(args) = service;
-    if args.is_empty() && prompt::is_possible() {
-        return Err(
-            CliError::usage("the questions of the form do not go with --server")
-                .hinted("give the answers as flags, or use the console")
-                .into(),
-        );
-    }
     let (checks, no_sync, way) = (args.checks(), args.skips_sync(), args.way());
-    let draft = args.draft()?;
+    let asks = args.is_empty() && prompt::is_possible();
+    let draft = if asks {
+        let desk = Desk::There(remote, &app.output);
+        form::fill_in(desk, args.plain_http()).await?
+    } else {
+        args.draft()?
+    };
     if let Err(errors) = draft.validate() {
         return Err(explained(UseCaseError::Invalid { errors }, &draft));
     }
-    if draft.method == Method::Sso {
-        refuse_this_browser(way)?;
-        if checks {
-            return Err(
-                CliError::usage("--check of a sign-in does not go with --server")
-                    .hinted("run it on the machine of the installation, or check with a token")
-                    .into(),
-            );
+    let with = (app, remote);
+    match (draft.method, checks) {
+        (Method::Sso, true) => {
+            let signed_in = signed_in((CHECK, &[]), (form_of(&draft), &draft.host), way, with);
+            let (follower, job) = signed_in.await?;
+            let check = follower.ended(job).await?.check;
+            let missing = || CliError::new(Exit::Unavailable, "the server answered no check");
+            checked(&check.ok_or_else(missing)?, app)
+        }
+        (Method::AccessToken, true) => {
+            let form = Some(form_of(&draft));
+            checked(&remote.send(Verb::Post, CHECK, &[], form).await?, app)
+        }
+        (Method::Sso, false) => {
+            let job = Box::pin(connected_by_sso(&draft, (way, no_sync), asks, with)).await?;
+            show(job, no_sync, app, remote).await
+        }
+        (Method::AccessToken, false) => {
+            let job = begun(ORGANIZATIONS, &form_of(&draft), no_sync, with).await?;
+            show(job, no_sync, app, remote).await
         }
     }
-    let form = form_of(&draft);
-    if checks {
-        let check: Check = remote
-            .send(Verb::Post, &["organizations", "check"], &[], Some(form))
-            .await?;
-        app.output.one(&check)?;
-        return Ok(if check.is_complete() {
-            Exit::Ok
-        } else {
-            Exit::SyncPartial
+}
+
+fn checked(check: &Check, app: &App) -> Result {
+    app.output.one(check)?;
+    Ok(if check.is_complete() {
+        Exit::Ok
+    } else {
+        Exit::SyncPartial
+    })
+}
+
+/// Until when a job goes on.
+fn until(no_sync: bool) -> [(&'static str, String); 1] {
+    let until = if no_sync { "connected" } else { "synced" };
+    [("until", until.to_owned())]
+}
+
+/// Begins a job that nobody has to sign in for, and waits for its end.
+async fn begun(
+    path: &[&str],
+    form: &Value,
+    no_sync: bool,
+    (app, remote): (&App, &Remote),
+) -> Result<Job> {
+    let mut follower = Follower::new(app, remote)?;
+    let job = follower.begin(path, &until(no_sync), Some(form)).await?;
+    follower.ended(job).await
+}
+
+/// Connects by a sign-in. Who filled in the form sees what was granted before there is an organization.
+async fn connected_by_sso(
+    draft: &OrganizationDraft,
+    (way, no_sync): (Way, bool),
+    asks: bool,
+    with: (&App, &Remote),
+) -> Result<Job> {
+    let mut form = form_of(draft);
+    form["choose_groups"] = json!(asks);
+    let begin = (ORGANIZATIONS, &until(no_sync)[..]);
+    let (follower, mut job) = signed_in(begin, (form, &draft.host), way, with).await?;
+    while asks && job.is_running() {
+        let id = job.id.clone();
+        let Some(choice) = job.choice.take() else {
+            job = follower.look(&id, GLANCE).await?;
+            continue;
+        };
+        let agreed = follower
+            .line
+            .aside(|| agrees(&with.0.output, &choice.check));
+        if !matches!(agreed, Ok(Answer::Yes)) {
+            let given_up = follower.give_up(&id).await;
+            return Err(agreed.err().unwrap_or(given_up));
+        }
+        let SettingsDraft {
+            groups, personal, ..
+        } = &draft.settings;
+        let form = json!({
+            "groups": groups,
+            "personal": personal.map(|personal| personal == PersonalNamespace::Included),
         });
+        let path = ["jobs", id.as_str(), "choice"];
+        let chosen: Result<Job> = with.1.send(Verb::Post, &path, &[], Some(form)).await;
+        match chosen {
+            Ok(chosen) => job = chosen,
+            Err(failure) => {
+                // The form is filled in anew; nothing of this sign-in shall stay.
+                let _ = follower.give_up(&id).await;
+                return Err(failure);
+            }
+        }
+        break;
     }
-    let began = begin(&["organizations"], form, no_sync, way, app, remote);
-    show(began.await?, no_sync, app, remote).await
+    follower.ended(job).await
 }
 
 pub(super) async fn reconnect(args: reconnect::Args, app: &App, remote: &Remote) -> Result {
@@ -118,17 +154,17 @@ pub(super) async fn reconnect(args: reconnect::Args, app: &App, remote: &Remote)
     let path = ["organizations", name.as_str(), "reconnect"];
     match wanted {
         reconnect::Wanted::SignIn { access, blind } => {
-            refuse_this_browser(way)?;
             let blind = blind == BlindReconnect::Confirmed;
             let form = json!({"sso": access.as_str(), "confirm_blind": blind});
-            let began = begin(&path, form, no_sync, way, app, remote).await;
-            show(began.map_err(unseen)?, no_sync, app, remote).await
+            let (begin, form) = ((&path[..], &until(no_sync)[..]), (form, present.host()));
+            let (follower, job) = signed_in(begin, form, way, (app, remote)).await?;
+            let job = follower.ended(job).await.map_err(unseen)?;
+            show(job, no_sync, app, remote).await
         }
         reconnect::Wanted::Token(mut draft) => loop {
-            let began = begin(&path, again(&draft), no_sync, way, app, remote).await;
-            match began {
+            match begun(&path, &again(&draft), no_sync, (app, remote)).await {
                 Ok(job) => return show(job, no_sync, app, remote).await,
-                Err(failure) if agrees(&failure)? == Answer::Yes => {
+                Err(failure) if accepts_unseen(&failure)? == Answer::Yes => {
                     draft.blind = BlindReconnect::Confirmed;
                 }
                 Err(failure) => return Err(unseen(failure)),
@@ -137,95 +173,18 @@ pub(super) async fn reconnect(args: reconnect::Args, app: &App, remote: &Remote)
     }
 }
 
-/// A sign-in over a server is by a code: the answer of a browser on this machine would come to nobody.
-fn refuse_this_browser(way: Way) -> Result<()> {
-    match way {
-        Way::Address => Err(CliError::usage("--no-browser does not go with --server")
-            .hinted("leave it out: you get a code to type in any browser")
-            .into()),
-        Way::Browser | Way::Code | Way::CodeForWantOfABrowser => Ok(()),
-    }
-}
-
-/// Begins a job and waits for its end, while a person does what only they can.
-async fn begin(
-    path: &[&str],
-    form: Value,
-    no_sync: bool,
-    way: Way,
-    app: &App,
-    remote: &Remote,
-) -> Result<Job> {
-    let line = Line::new(&app.output);
-    let until = if no_sync { "connected" } else { "synced" };
-    let query = [("wait", "0".to_owned()), ("until", until.to_owned())];
-    let wait = if std::io::stderr().is_terminal() {
-        GLANCE
-    } else {
-        WAIT
-    };
-    let mut stop = app::stop()?;
-    let signs_in = form.get("sso").is_some();
-    let mut told = false;
-    let mut job: Job = remote.send(Verb::Post, path, &query, Some(form)).await?;
-    loop {
-        if let Some(step) = job.steps.last() {
-            line.set(format!("{} {}", step.name, step.detail).trim());
-        }
-        if let Some(sign_in) = job.sign_in.take().filter(|_| !told) {
-            told = true;
-            if way == Way::Browser {
-                line.say("the server signs in by a code, which you type in any browser");
-            }
-            line.report(sign_in.event());
-        }
-        if job.state != "running" {
-            break;
-        }
-        let id = job.id.clone();
-        // Until there is a code, somebody may have to be told any moment.
-        let wait = if told { wait } else { GLANCE };
-        let query = [("wait", wait.to_owned())];
-        let path = ["jobs", id.as_str()];
-        let next = Box::pin(remote.get::<Job>(&path, &query));
-        match select(&mut stop, next).await {
-            Either::Left(_) => return Err(stopped(&id, signs_in, remote).await),
-            Either::Right((answered, _)) => job = answered?,
-        }
-    }
-    match &job.problem {
-        Some(problem) => Err(remote.problem(problem).into()),
-        None => Ok(job),
-    }
-}
-
-impl SignIn {
-    fn event(self) -> ProgressEvent {
-        ProgressEvent::EnterCode {
-            uri: self.uri,
-            complete: self.complete_uri,
-            code: self.code,
-            until: self.until,
-        }
-    }
-}
-
-/// A person waits no longer: a sign-in is given up, and everything else goes on without them.
-async fn stopped(id: &str, signs_in: bool, remote: &Remote) -> Failure {
-    if signs_in {
-        let path = ["jobs", id];
-        let given_up: Result<Value> = remote.send(Verb::Delete, &path, &[], None).await;
-        if given_up.is_ok() {
-            return Failure::Canceled;
-        }
-    }
-    CliError::new(Exit::Canceled, "no longer waited for; the server goes on").into()
-}
-
 async fn show(job: Job, no_sync: bool, app: &App, remote: &Remote) -> Result {
     let id = job.organization.unwrap_or_default();
     let organization: Organization = remote.get(&["organizations", &id], &[]).await?;
-    let exit = if no_sync {
+    let exit = if let Some(problem) = &job.sync_problem {
+        let problem = remote.problem(problem);
+        app.output.note(format_args!(
+            "`{}` stands, but its sync could not be begun",
+            organization.name()
+        ));
+        app.output.tell(&problem);
+        problem.exit
+    } else if no_sync {
         app.output.note(format_args!(
             "the server synchronizes `{}` at once; this is not waited for",
             organization.name()
@@ -239,7 +198,7 @@ async fn show(job: Job, no_sync: bool, app: &App, remote: &Remote) -> Result {
 }
 
 /// Whether a person agrees that the account sees nothing of what is known, where that is what is wrong and somebody is there.
-fn agrees(failure: &Failure) -> Result<Answer> {
+fn accepts_unseen(failure: &Failure) -> Result<Answer> {
     match failure {
         Failure::Error(error) if error.exit == Exit::NeedsConfirmation && prompt::is_possible() => {
             reconnect::asks_about_unseen(&error.message)
@@ -273,7 +232,7 @@ fn again(draft: &ReconnectDraft) -> Value {
     })
 }
 
-fn form_of(draft: &OrganizationDraft) -> Value {
+pub(crate) fn form_of(draft: &OrganizationDraft) -> Value {
     let SettingsDraft {
         groups,
         personal,

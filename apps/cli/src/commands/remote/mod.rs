@@ -2,10 +2,12 @@
 
 mod connecting;
 mod history;
+mod jobs;
 mod licenses;
 mod organizations;
 mod repositories;
 mod secrets;
+mod signing_in;
 
 use org_core::draft::ScheduleDraft;
 use runtime::remote::Verb;
@@ -21,6 +23,8 @@ use crate::output::device::Device;
 use crate::output::organization::Organization;
 use crate::output::vault::{Checked, Vault};
 use crate::remote::{Page, Remote};
+
+pub(crate) use self::connecting::form_of;
 
 /// How many rows are read at a time; the server gives no more.
 pub(super) const PAGE: u32 = 500;

@@ -1,26 +1,23 @@
 //! Organizations, and the jobs that a server does for them.
 
-use futures_util::future::{Either, select};
 use org_core::listing::PersonalNamespace;
 use org_core::organization::{AutoLicense, GroupProtection};
 use runtime::remote::Verb;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::jobs::{Follower, Job};
 use super::{PAGE, connecting, whole};
-use crate::app::{self, App};
+use crate::app::App;
 use crate::commands::org;
 use crate::commands::org::held::{Ask, Decision};
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::output::attempt::Attempt;
 use crate::output::organization::{Organization, Removal};
 use crate::output::sync::{Decided, HeldSync, SyncRun, Synced};
 use crate::remote::Remote;
-
-/// How long one request waits for the end of a job.
-const WAIT: &str = "50";
 
 pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Result {
     match command {
@@ -59,18 +56,17 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
         org::Command::Remove(args) => remove(args, app, remote).await,
         org::Command::Approve(args) => {
             let ask = if args.yes { Ask::No } else { Ask::Yes };
-            let wait = if args.no_sync { "0" } else { WAIT };
             let decided = decide(
                 &args.target.organization,
                 org::approve::APPROVE,
                 ask,
-                ("approve", wait),
+                "approve",
                 app,
                 remote,
             );
             let (held, job) = decided.await?;
             let runs = match job {
-                Some(job) if !args.no_sync => ended(job, remote).await?,
+                Some(job) if !args.no_sync => Follower::new(app, remote)?.ended(job).await?.syncs,
                 _ => Vec::new(),
             };
             let exit = if args.no_sync {
@@ -91,7 +87,7 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
                 &args.target.organization,
                 org::reject::REJECT,
                 ask,
-                ("reject", "0"),
+                "reject",
                 app,
                 remote,
             );
@@ -108,8 +104,8 @@ pub(super) async fn run(command: org::Command, app: &App, remote: &Remote) -> Re
             whole::<Attempt>(&app.output, remote, &["attempts"], &query).await
         }
         org::Command::RotateToken(args) => rotate_token(args, app, remote).await,
-        org::Command::Add(service) => connecting::add(service, app, remote).await,
-        org::Command::Reconnect(args) => connecting::reconnect(args, app, remote).await,
+        org::Command::Add(service) => Box::pin(connecting::add(service, app, remote)).await,
+        org::Command::Reconnect(args) => Box::pin(connecting::reconnect(args, app, remote)).await,
     }
 }
 
@@ -149,50 +145,16 @@ async fn remove(args: org::remove::Args, app: &App, remote: &Remote) -> Result {
     Ok(Exit::Ok)
 }
 
-/// A job of the server, as far as it is of use here.
-#[derive(Debug, Deserialize)]
-struct Job {
-    id: String,
-    state: String,
-    #[serde(default)]
-    syncs: Vec<SyncRun>,
-    problem: Option<Value>,
-}
-
-/// Waits for the end of a job: the syncs that ran.
-async fn ended(mut job: Job, remote: &Remote) -> Result<Vec<SyncRun>> {
-    let mut stop = app::stop()?;
-    while job.state == "running" {
-        let id = job.id.clone();
-        let query = [("wait", WAIT.to_owned())];
-        let path = ["jobs", id.as_str()];
-        let next = Box::pin(remote.get::<Job>(&path, &query));
-        let answered = match select(&mut stop, next).await {
-            Either::Left(_) => {
-                let error =
-                    CliError::new(Exit::Canceled, "no longer waited for; the server goes on");
-                return Err(error.into());
-            }
-            Either::Right((answered, _)) => answered?,
-        };
-        job = answered;
-    }
-    match job.problem {
-        Some(problem) => Err(remote.problem(&problem).into()),
-        None => Ok(job.syncs),
-    }
-}
-
 /// How a command ends after these runs; none at all means that the server was stopped while it waited.
 pub(super) fn exit_of(runs: &[SyncRun]) -> Exit {
     runs.last().map_or(Exit::Canceled, SyncRun::exit)
 }
 
 async fn synchronize(name: &str, app: &App, remote: &Remote) -> Result {
-    let query = [("wait", WAIT.to_owned())];
     let path = ["organizations", name, "sync"];
-    let job: Job = remote.send(Verb::Post, &path, &query, None).await?;
-    let syncs = ended(job, remote).await?;
+    let mut follower = Follower::new(app, remote)?;
+    let job = follower.begin(&path, &[], None).await?;
+    let syncs = follower.ended(job).await?.syncs;
     let exit = exit_of(&syncs);
     app.output.one(&Synced { syncs })?;
     if exit == Exit::SyncHeld {
@@ -207,7 +169,7 @@ async fn decide(
     name: &str,
     decision: Decision,
     ask: Ask,
-    (verb, wait): (&str, &str),
+    verb: &str,
     app: &App,
     remote: &Remote,
 ) -> Result<(HeldSync, Option<Job>)> {
@@ -222,7 +184,7 @@ async fn decide(
     }
     org::held::confirm(decision, ask)?;
     let form = json!({"sync": held.sync.id()});
-    let query: &[(&str, String)] = &[("wait", wait.to_owned())];
+    let query: &[(&str, String)] = &[("wait", "0".to_owned())];
     let path = ["organizations", name, verb];
     let answered: Answered = remote.send(Verb::Post, &path, query, Some(form)).await?;
     Ok((answered.held, answered.job))

@@ -1,7 +1,7 @@
 //! What connecting would do, without doing it.
 
 use chrono::{DateTime, Utc};
-use org_core::draft::ValidDraft;
+use org_core::draft::{ValidAuth, ValidDraft};
 use org_core::ports::Identity;
 use org_core::use_cases::preflight::Coverage as CoreCoverage;
 use serde::Serialize;
@@ -21,15 +21,15 @@ pub struct Check {
     pub name: String,
     /// The address of the host.
     pub host: String,
-    /// Whose token it is.
+    /// Who signed in, or whose token it is.
     pub account: Account,
-    /// `access_token`: what asks for a sign-in cannot be tried here.
+    /// `access_token` or `sso`.
     pub method: String,
     /// How much a sign-in asked for; null with a token.
     pub access: Option<String>,
     /// What the host says of the token.
     pub token: Token,
-    /// What the token allows.
+    /// What it allows.
     pub permissions: Vec<Permission>,
     /// What a person chose.
     pub settings: SettingsBody,
@@ -98,14 +98,18 @@ impl Check {
         coverage: Option<Coverage>,
         now: DateTime<Utc>,
     ) -> Self {
+        let (method, access) = match &draft.auth {
+            ValidAuth::Sso { access } => ("sso", Some(access.as_str().to_owned())),
+            ValidAuth::AccessToken { .. } => ("access_token", None),
+        };
         Self {
             name: draft
                 .name_for(&identity.account.login)
                 .map_or_else(|_| draft.host.to_string(), |name| name.to_string()),
             host: draft.host.to_string(),
             account: (&identity.account).into(),
-            method: "access_token".to_owned(),
-            access: None,
+            method: method.to_owned(),
+            access,
             token: Token::new(&identity.token, identity.token.days_left(now)),
             permissions: permissions(&identity.capabilities),
             settings: (&draft.settings).into(),

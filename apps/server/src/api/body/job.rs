@@ -97,6 +97,8 @@ impl fmt::Debug for SignInPage {
 /// What shall be covered has to be chosen, with `POST /jobs/{job}/choice`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Choice {
+    /// Who signed in, what was granted, and what the form said; what would be covered was not looked at.
+    pub check: Box<Check>,
     /// Until when.
     pub until: String,
     /// Why the choice before was not taken.

@@ -99,7 +99,8 @@ pub struct ConnectForm {
     /// With `sso`: the port of 127.0.0.1 at which the program waits for the browser of whoever signs in. Without one they type a code.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
     pub loopback_port: Option<NonZeroU16>,
-    /// With `sso`: the groups are chosen once somebody has signed in, with `POST /jobs/{job}/choice`.
+    /// With `sso`: what is covered is chosen once somebody has signed in and seen what was granted, with `POST /jobs/{job}/choice`. Groups
+    /// that are named before are no more than what a person thinks of.
     #[serde(default)]
     pub choose_groups: bool,
     /// The login that the token belongs to.
@@ -184,10 +185,6 @@ impl ConnectForm {
         }
         if self.sso.is_none() && self.choose_groups {
             return Err(only_with_sso("choose_groups"));
-        }
-        if self.choose_groups && !self.groups.is_empty() {
-            let message = "name the groups here or choose them after the sign-in, not both";
-            return Err(Problem::invalid("choose_groups", message));
         }
         let usual = OrganizationDraft::default();
         let existing = match self.license_existing.as_deref() {
