@@ -13,7 +13,7 @@ use runtime::Runtime;
 use runtime::config::{Config, OidcSettings};
 
 use crate::auth::setup::SetupCode;
-use crate::console::Board;
+use crate::console::{Board, Once};
 use crate::feed::Feed;
 use crate::gate::Gates;
 use crate::http::limits::Limits;
@@ -38,6 +38,7 @@ struct Inner {
     metrics: Metrics,
     jobs: Jobs,
     console: Board,
+    once: Once,
     stop: Stop,
 }
 
@@ -53,6 +54,7 @@ impl AppState {
             feed: Feed::new(runtime.ports().clone(), stop.clone()),
             jobs: Jobs::new(),
             console: Board::default(),
+            once: Once::default(),
             runtime,
             config,
             place,
@@ -139,6 +141,11 @@ impl AppState {
     /// What pages of the console follow.
     pub(crate) fn console(&self) -> &Board {
         &self.0.console
+    }
+
+    /// Which forms of the console were sent already.
+    pub(crate) fn once(&self) -> &Once {
+        &self.0.once
     }
 
     /// Comes when the server is told to stop.

@@ -38,6 +38,11 @@ impl Csrf {
     fn of(cookie: &SecretString) -> Self {
         Self(SecretDigest::of("csrf", cookie).to_hex())
     }
+
+    #[cfg(test)]
+    pub(crate) fn sample(cookie: &str) -> Self {
+        Self::of(&SecretString::from(cookie))
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Csrf {

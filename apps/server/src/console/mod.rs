@@ -18,6 +18,7 @@ mod form;
 mod frame;
 mod history;
 mod licenses;
+mod once;
 mod organizations;
 mod secrets;
 mod tokens;
@@ -34,6 +35,7 @@ use axum::middleware;
 use crate::state::AppState;
 
 pub(crate) use board::Board;
+pub(crate) use once::Once;
 
 /// What is mounted at `/`. Everything in it is behind the check of forms.
 pub fn router() -> Router<AppState> {

@@ -14,7 +14,7 @@ use super::licenses::{HolderView, LicensesPage, PreviewPart};
 use super::secrets::link::LinkPage;
 use super::secrets::show::{AccessView, SecretPage, TestedView};
 use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage, SilentVault};
-use super::tokens::{TokenAddPage, TokenView, TokensPage};
+use super::tokens::{TokenAddPage, TokenMadePage, TokenRevokePage, TokenView, TokensPage};
 use super::users::{UserAddPage, UserView, UsersPage};
 use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
 use super::{account, dashboard, devices, enter, errors};
@@ -343,6 +343,16 @@ fn devices_people_and_tokens() {
         edit: HOSTILE.to_owned(),
         me: true,
     };
+    let token = || TokenView {
+        name: HOSTILE.to_owned(),
+        owner: HOSTILE.to_owned(),
+        scope: "Look",
+        badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
+        created: at(),
+        expires: Some(at()),
+        used: Some(at()),
+        revoke: HOSTILE.to_owned(),
+    };
     check(&UsersPage {
         frame: frame(Section::Users),
         users: vec![user()],
@@ -360,21 +370,20 @@ fn devices_people_and_tokens() {
     });
     check(&TokensPage {
         frame: frame(Section::Tokens),
-        tokens: vec![TokenView {
-            name: HOSTILE.to_owned(),
-            owner: HOSTILE.to_owned(),
-            scope: "Look",
-            badge: Badge::new(Tone::Good, "circle-check", HOSTILE),
-            created: at(),
-            expires: Some(at()),
-            used: Some(at()),
-            revoke: HOSTILE.to_owned(),
-        }],
+        tokens: vec![token()],
         issued: Some((HOSTILE.to_owned(), HOSTILE.to_owned())),
+    });
+    check(&TokenMadePage {
+        frame: frame(Section::Tokens),
+    });
+    check(&TokenRevokePage {
+        frame: frame(Section::Tokens),
+        token: token(),
     });
     check(&TokenAddPage {
         frame: frame(Section::Tokens),
         form: form(),
+        once: HOSTILE.to_owned(),
         scopes: vec![("read", "Look", "Looks")],
     });
     check(&account::AccountPage {

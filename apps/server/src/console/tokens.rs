@@ -5,13 +5,15 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use org_core::accounts::{ApiToken, Level, User};
+use org_core::ids::ApiTokenId;
 use org_core::use_cases::accounts::{self, Caller, TokenDraft};
 use secrecy::ExposeSecret;
 
 use super::form::Form;
 use super::frame::{Frame, Notice, Noticed, Section, go_with, render, render_with};
+use super::once::{self, Worth};
 use super::urls;
 use super::view::{Badge, Stamp, Tone};
 use crate::api::problem::Problem;
@@ -22,7 +24,7 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route(urls::TOKENS, get(page))
         .route(urls::TOKENS_ADD, get(add_page).post(add))
-        .route("/tokens/{token}/revoke", post(revoke))
+        .route("/tokens/{token}/revoke", get(revoke_page).post(revoke))
 }
 
 /// One token in the list.
@@ -79,7 +81,23 @@ pub(super) struct TokensPage {
 pub(super) struct TokenAddPage {
     pub(super) frame: Frame,
     pub(super) form: Form,
+    /// The ticket that makes the form good once.
+    pub(super) once: String,
     pub(super) scopes: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+/// The answer to a form that made its token already.
+#[derive(Template)]
+#[template(path = "token_made.html")]
+pub(super) struct TokenMadePage {
+    pub(super) frame: Frame,
+}
+
+#[derive(Template)]
+#[template(path = "token_revoke.html")]
+pub(super) struct TokenRevokePage {
+    pub(super) frame: Frame,
+    pub(super) token: TokenView,
 }
 
 async fn draw(
@@ -110,7 +128,7 @@ async fn page(
     Ok(render(&draw(&state, frame, &caller, None).await?))
 }
 
-fn adding(caller: &Caller, csrf: &Csrf, form: Form) -> TokenAddPage {
+fn adding(caller: &Caller, csrf: &Csrf, once: String, form: Form) -> TokenAddPage {
     let all = [
         (Level::Read, "Looks at everything, and changes nothing"),
         (Level::Write, "Syncs, decisions, settings, licenses"),
@@ -122,6 +140,7 @@ fn adding(caller: &Caller, csrf: &Csrf, form: Form) -> TokenAddPage {
     TokenAddPage {
         frame: Frame::new(Section::Tokens, "New API token", caller, csrf),
         form,
+        once,
         scopes: all
             .into_iter()
             .filter(|(level, _)| *level <= caller.level)
@@ -130,9 +149,40 @@ fn adding(caller: &Caller, csrf: &Csrf, form: Form) -> TokenAddPage {
     }
 }
 
-async fn add_page(CurrentUser(caller): CurrentUser, csrf: Csrf) -> Response {
+/// A ticket for another form.
+fn ticket(state: &AppState, csrf: &Csrf) -> String {
+    let ticket = state.ports().ids.next_id().to_string();
+    state.once().give(csrf, ticket.clone());
+    ticket
+}
+
+async fn add_page(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    csrf: Csrf,
+) -> Response {
     let form = Form::with(&[("scope", Level::Read.as_str()), ("expires_in_days", "90")]);
-    render(&adding(&caller, &csrf, form))
+    render(&adding(&caller, &csrf, ticket(&state, &csrf), form))
+}
+
+/// What was typed, or the form with what is wrong with it.
+fn draft(form: Form) -> Result<(TokenDraft, Form), Form> {
+    let days = match form.text("expires_in_days") {
+        None => Ok(None),
+        Some(days) => days.parse::<u32>().map(Some),
+    };
+    let Ok(expires_in_days) = days else {
+        return Err(form.at(
+            "expires_in_days",
+            "this is not a number of days; leave it empty for a token that never expires",
+        ));
+    };
+    let draft = TokenDraft {
+        name: form.value("name").to_owned(),
+        scope: form.value("scope").to_owned(),
+        expires_in_days,
+    };
+    Ok((draft, form))
 }
 
 async fn add(
@@ -141,22 +191,39 @@ async fn add(
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
-    let days = match form.text("expires_in_days") {
-        None => Ok(None),
-        Some(days) => days.parse::<u32>().map(Some),
+    let once = form.value(once::FIELD).to_owned();
+    let form = form.without(&[once::FIELD]);
+    match state.once().spend(&csrf, &once) {
+        Worth::Good => {}
+        Worth::Spent => {
+            let frame = Frame::new(Section::Tokens, "New API token", &caller, &csrf);
+            return Ok(render_with(StatusCode::CONFLICT, &TokenMadePage { frame }));
+        }
+        Worth::Unknown => {
+            let problem = Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "this form is too old to be used; no API token was made",
+            )
+            .hinted("look whether the list has it already, and send the form again if not");
+            let page = adding(
+                &caller,
+                &csrf,
+                ticket(&state, &csrf),
+                form.refused(&problem),
+            );
+            return Ok(render_with(StatusCode::CONFLICT, &page));
+        }
+    }
+    // Nothing was made until here, so the same form can be mended and sent again.
+    let refused = |form: Form| {
+        state.once().give_back(&csrf, &once);
+        let page = adding(&caller, &csrf, once.clone(), form);
+        Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
     };
-    let Ok(expires_in_days) = days else {
-        let form = form.at(
-            "expires_in_days",
-            "this is not a number of days; leave it empty for a token that never expires",
-        );
-        let page = adding(&caller, &csrf, form);
-        return Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
-    };
-    let draft = TokenDraft {
-        name: form.value("name").to_owned(),
-        scope: form.value("scope").to_owned(),
-        expires_in_days,
+    let (draft, form) = match draft(form) {
+        Ok(found) => found,
+        Err(form) => return refused(form),
     };
     match accounts::issue_token(state.accounts(), &caller, &draft).await {
         Ok(issued) => {
@@ -167,11 +234,34 @@ async fn add(
                 &draw(&state, frame, &caller, Some((name, shown))).await?,
             ))
         }
-        Err(error) => {
-            let page = adding(&caller, &csrf, form.refused(&error.into()));
-            Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
+        Err(error) => refused(form.refused(&error.into())),
     }
+}
+
+fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is no such API token",
+    )
+}
+
+/// Asks before a token goes: whatever uses it stops working at once, and the same value never comes back.
+async fn revoke_page(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    Path(id): Path<String>,
+    csrf: Csrf,
+) -> Result<Response, Problem> {
+    let id: ApiTokenId = id.parse().map_err(|_| not_found())?;
+    let tokens = accounts::tokens(state.accounts(), &caller).await?;
+    let found = tokens.iter().find(|(token, _)| token.id == id);
+    let (token, owner) = found.ok_or_else(not_found)?;
+    let title = format!("Revoke {}", token.name);
+    Ok(render(&TokenRevokePage {
+        frame: Frame::new(Section::Tokens, title, &caller, &csrf),
+        token: TokenView::of(token, owner, state.ports().clock.now()),
+    }))
 }
 
 async fn revoke(
@@ -179,14 +269,7 @@ async fn revoke(
     CurrentUser(caller): CurrentUser,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let not_found = || {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "there is no such API token",
-        )
-    };
-    let id = id.parse().map_err(|_| not_found())?;
+    let id: ApiTokenId = id.parse().map_err(|_| not_found())?;
     accounts::revoke_token(state.accounts(), &caller, id).await?;
     Ok(go_with(urls::TOKENS, Notice::TokenRevoked))
 }

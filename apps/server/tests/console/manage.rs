@@ -279,6 +279,11 @@ async fn secrets_go_in_and_tokens_are_shown_once() {
     browser.sees("Copy it now").await;
     let token = browser.text("#issued").await;
     assert!(token.starts_with("fgh_"), "{token}");
+    // Loading the page again sends the form again, which makes no second one.
+    browser.client().refresh().await.expect("it loads again");
+    browser.sees("This token was made already").await;
+    browser.is_accessible("a token that was made already").await;
+    browser.press("To the list").await;
     browser.goto("/tokens").await;
     browser.sees("nightly").await;
     assert!(
@@ -289,7 +294,13 @@ async fn secrets_go_in_and_tokens_are_shown_once() {
             .expect("a source")
             .contains(&token)
     );
-    browser.press("Revoke").await;
+    // Nothing goes before somebody confirmed it.
+    browser.press("Revoke nightly").await;
+    browser.sees("It cannot be brought back").await;
+    browser.is_accessible("revoking an API token").await;
+    browser.press("Cancel").await;
+    browser.press("Revoke nightly").await;
+    browser.press("Revoke the token").await;
     browser.sees("The API token is revoked").await;
     browser.is_content(&[]).await;
     browser.close().await;

@@ -186,7 +186,14 @@ async fn paths_and_methods_that_are_not_there_are_problems() {
 
 /// What a page holds in its hidden field.
 pub(crate) fn token_in(page: &str) -> String {
-    let (_, rest) = page.split_once("name=\"csrf\"").expect("a form");
+    field_in(page, "csrf")
+}
+
+/// What a page holds in the hidden field of that name.
+pub(crate) fn field_in(page: &str, name: &str) -> String {
+    let (_, rest) = page
+        .split_once(&format!("name=\"{name}\""))
+        .expect("a form");
     let (_, rest) = rest.split_once("value=\"").expect("a value");
     rest.split('"').next().expect("it ends").to_owned()
 }

@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::edge::{cookies, field_in, sign_in, token_in};
 use crate::support::{Answer, House, PASSWORD, simulator};
 
 async fn add(house: &House, name: &str, role: &str) -> Answer {
@@ -190,4 +191,74 @@ async fn a_token_is_shown_once_and_works_until_it_is_revoked() {
     assert_eq!(me().await.problem(), "401 token_refused");
     let again = Answer::of(house.request(Method::DELETE, &format!("/tokens/{id}"))).await;
     assert_eq!(again.problem(), "404 not_found");
+}
+
+/// A page that answers a form is loaded again by sending the form again.
+#[tokio::test]
+async fn a_form_for_an_api_token_makes_one_however_often_it_is_sent() {
+    let house = House::new().await;
+    let (_, entered) = sign_in(&house, None, "").await;
+    let cookie = cookies(&entered).join("; ");
+    let get = async |path: &str| {
+        let request = house.client.get(house.url(path)).header("cookie", &cookie);
+        Answer::of(request).await
+    };
+    let send = async |(page, once): (&Answer, &str), name: &str, days: &str| {
+        let csrf = token_in(&page.text);
+        let form = [
+            ("csrf", csrf.as_str()),
+            ("once", once),
+            ("name", name),
+            ("scope", "read"),
+            ("expires_in_days", days),
+        ];
+        let request = house.client.post(house.url("/tokens/add"));
+        Answer::of(request.header("cookie", &cookie).form(&form)).await
+    };
+    let names = async || house.get("/tokens").await.all("name");
+    let before = names().await.len();
+
+    let page = get("/tokens/add").await;
+    let once = field_in(&page.text, "once");
+    // What is refused makes nothing, and the same form can be mended and sent again.
+    let refused = send((&page, &once), "nightly", "soon").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(field_in(&refused.text, "once"), once);
+    let refused = send((&page, &once), "", "30").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let made = send((&page, &once), "nightly", "30").await;
+    assert_eq!(made.status, StatusCode::OK);
+    assert!(made.text.contains("Copy it now"), "{}", made.text);
+    for name in ["nightly", "another"] {
+        let again = send((&page, &once), name, "30").await;
+        assert_eq!(again.status, StatusCode::CONFLICT);
+        let text = "This token was made already; its value was shown once";
+        assert!(again.text.contains(text), "{}", again.text);
+        assert!(again.text.contains("href=\"/tokens\""), "{}", again.text);
+        assert!(!again.text.contains("fgh_"), "{}", again.text);
+    }
+    assert_eq!(names().await.len(), before + 1);
+
+    // A form without a ticket of ours makes nothing either, and brings one that does.
+    let old = send((&page, "made up"), "weekly", "30").await;
+    assert_eq!(old.status, StatusCode::CONFLICT);
+    assert!(old.text.contains("value=\"weekly\""), "{}", old.text);
+    assert_eq!(names().await.len(), before + 1);
+    let once = field_in(&old.text, "once");
+    let made = send((&old, &once), "weekly", "30").await;
+    assert_eq!(made.status, StatusCode::OK);
+    assert_eq!(names().await.len(), before + 2);
+
+    // The address that revokes asks first when it is opened.
+    let (_, rest) = made.text.split_once("href=\"/tokens/0").expect("a link");
+    let path = format!("/tokens/0{}", rest.split('"').next().expect("it ends"));
+    assert!(path.ends_with("/revoke"), "{path}");
+    let asked = get(&path).await;
+    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
+    assert!(asked.text.contains("Revoke the token"), "{}", asked.text);
+    assert_eq!(names().await.len(), before + 2);
+    assert_eq!(
+        get("/tokens/nowhere/revoke").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
