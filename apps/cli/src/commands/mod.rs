@@ -14,7 +14,7 @@ mod remote;
 mod repo;
 mod run;
 mod schedule;
-mod secret;
+pub(crate) mod secret;
 mod sync;
 mod vault;
 

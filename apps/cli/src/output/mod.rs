@@ -130,6 +130,11 @@ impl Output {
         to_stderr(&format!("{}\n", plain(message)));
     }
 
+    /// Warns that an answer is not what it seems; whoever takes it for whole would be wrong, so it comes where notes are hidden too.
+    pub(crate) fn warn(message: &str) {
+        to_stderr(&format!("warning: {}\n", plain(message)));
+    }
+
     /// Shows a person something that a question is about.
     pub(crate) fn show<T: Describe>(&self, value: &T) {
         let mut text = Text::new(self.stderr, width());

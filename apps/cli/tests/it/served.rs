@@ -555,3 +555,29 @@ fn who_is_not_let_in_is_told_what_to_do() {
         check(&mut command, code, expected);
     }
 }
+
+#[test]
+fn a_vault_that_is_away_takes_no_other_along() {
+    let place = Place::new();
+    place.run_with(&["secret", "add", "gitlab"], "a-value").ok();
+    // Nobody listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let token = place.file("bao-token", "a token");
+    let settings = [
+        ("FORGEHOLD_OPENBAO__ADDRESS", address.as_str()),
+        ("FORGEHOLD_OPENBAO__AUTH", "token"),
+        ("FORGEHOLD_OPENBAO__TOKEN_FILE", token.as_str()),
+    ];
+    let place = settings
+        .iter()
+        .fold(place, |place, (name, value)| place.env(name, value));
+    let served = Served::with(&place, &settings);
+    same(&place, &served, "secret list");
+    let listed = place.run(&["secret", "list", "--quiet"]);
+    listed.code(0);
+    assert!(listed.stdout.contains("gitlab"), "{}", listed.stdout);
+    let warning = "warning: the secrets of the vault `openbao` are not in this list: ";
+    assert!(listed.stderr.starts_with(warning), "{}", listed.stderr);
+}

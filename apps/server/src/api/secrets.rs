@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::body::Page;
 use super::body::request::{MoveForm, RotateForm, SecretForm, TestForm};
-use super::body::secret::{Access, Checked, Relocation, Secret, Tested, Vault};
+use super::body::secret::{Access, Checked, Relocation, Secret, Secrets, Tested, Vault};
 use super::etag::{expected, unless_changed, with_tag};
 use super::extract::{Json, Path, Query, limit};
 use super::problem::Problem;
@@ -35,15 +35,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// List the secrets, without their values
-#[utoipa::path(get, path = "/secrets", tag = "secrets", responses((status = 200, body = Page<Secret>)))]
-async fn list(
-    _: Reader,
-    State(state): State<AppState>,
-) -> Result<axum::Json<Page<Secret>>, Problem> {
-    let rows = secrets::list(state.ports()).await?;
-    Ok(axum::Json(Page::whole(
-        rows.iter().map(Secret::from).collect(),
-    )))
+///
+/// Those of the vaults that answer; `unanswered` names the others. When none answers, the request fails.
+#[utoipa::path(get, path = "/secrets", tag = "secrets", responses((status = 200, body = Secrets)))]
+async fn list(_: Reader, State(state): State<AppState>) -> Result<axum::Json<Secrets>, Problem> {
+    let answered = secrets::list_if_any_answers(state.ports()).await?;
+    Ok(axum::Json(Secrets::from(&answered)))
 }
 
 /// Add a secret

@@ -8,16 +8,18 @@ use axum::routing::get;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use org_core::license::pool::Seats;
 use org_core::organization::Status;
-use org_core::ports::EventFilter;
+use org_core::ports::{EventFilter, VaultError};
 use org_core::sync::run::{RunOutcome, SyncRun};
-use org_core::use_cases::licenses;
+use org_core::text::VaultName;
 use org_core::use_cases::overview::{self, Overview, Which};
+use org_core::use_cases::{licenses, vaults};
 
 use super::frame::{Frame, Noticed, Section, render};
 use super::history::{EventView, Names};
 use super::organizations::next_step;
+use super::secrets::PATIENCE;
 use super::urls;
-use super::view::{Badge, Bar, Chart, ENDING, Meter, Stamp, Tone, counted, thousands};
+use super::view::{Badge, Bar, Chart, ENDING, Meter, Stamp, Tone, counted, sentence, thousands};
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
 use crate::state::AppState;
@@ -71,8 +73,30 @@ pub(super) struct DashboardPage {
     pub(super) events: Vec<EventView>,
 }
 
-fn todos(overviews: &[Overview], seats: Seats, waiting: u64) -> Vec<Todo> {
-    let mut todos = Vec::new();
+/// A vault that does not answer: what uses its secrets stands still until somebody looks after it.
+fn vault_away((name, error): &(VaultName, VaultError)) -> Todo {
+    let step = if matches!(error, VaultError::Unavailable { .. }) {
+        "See that it runs and that this server reaches it; what waits for it then goes on by itself"
+    } else {
+        "Mend what it says; what waits for it then goes on by itself"
+    };
+    Todo {
+        icon: "vault",
+        tone: Tone::Bad,
+        subject: format!("Vault {name}"),
+        what: sentence(&error.to_string()),
+        step: step.to_owned(),
+        url: urls::SECRETS.to_owned(),
+        action: "Password manager",
+    }
+}
+
+fn todos(
+    overviews: &[Overview],
+    (seats, waiting): (Seats, u64),
+    away: &[(VaultName, VaultError)],
+) -> Vec<Todo> {
+    let mut todos: Vec<Todo> = away.iter().map(vault_away).collect();
     for overview in overviews {
         let organization = &overview.organization;
         let name = organization.name.to_string();
@@ -188,7 +212,12 @@ async fn page(
     Query(noticed): Query<Noticed>,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
-    let overviews = overview::all(state.ports(), Which::Present).await?;
+    // A vault that does not answer keeps no page waiting for longer than a person would.
+    let (overviews, away) = tokio::join!(
+        overview::all(state.ports(), Which::Present),
+        vaults::away(state.ports(), PATIENCE),
+    );
+    let overviews = overviews?;
     let pool = licenses::status(state.ports()).await?;
     let now = state.ports().clock.now();
     let runs = runs(&state, now - chrono::TimeDelta::days(DAYS.into())).await?;
@@ -239,7 +268,7 @@ async fn page(
             ),
         },
         waiting,
-        todos: todos(&overviews, pool.seats, waiting),
+        todos: todos(&overviews, (pool.seats, waiting), &away),
         chart: chart(&runs, now.date_naive()),
         latest: latest.collect(),
         events: events

@@ -13,7 +13,9 @@ use super::history::{EventView, HistoryPage};
 use super::licenses::{HolderView, LicensesPage, PreviewPart};
 use super::secrets::link::LinkPage;
 use super::secrets::show::{AccessView, SecretPage, TestedView};
-use super::secrets::{SecretForm, SecretTask, SecretView, SecretsPage, SilentVault};
+use super::secrets::{
+    SecretAwayPage, SecretForm, SecretTask, SecretView, SecretsPage, SilentVault,
+};
 use super::tokens::{TokenAddPage, TokenMadePage, TokenRevokePage, TokenView, TokensPage};
 use super::users::{UserAddPage, UserView, UsersPage};
 use super::view::{Badge, Bar, Chart, Icon, Meter, Stamp, Tone};
@@ -302,6 +304,15 @@ fn secrets() {
         }],
         others: vec![HOSTILE.to_owned()],
         form: form(),
+    });
+    check(&SecretAwayPage {
+        frame: frame(Section::Secrets),
+        silent: vec![SilentVault {
+            name: HOSTILE.to_owned(),
+            why: HOSTILE.to_owned(),
+            hint: Some(HOSTILE.to_owned()),
+        }],
+        again: HOSTILE.to_owned(),
     });
     check(&LinkPage {
         frame: frame(Section::Secrets),

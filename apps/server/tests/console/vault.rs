@@ -248,6 +248,7 @@ async fn a_secret_of_the_company_is_linked_and_ours_is_moved_there() {
     // The company's server is gone: pages say so, and nothing is lost.
     drop(bao);
     browser.goto(&format!("/secrets/{}/show", facts.name)).await;
+    browser.sees("The vault openbao is away").await;
     browser.sees("The vault cannot be reached").await;
     browser.is_accessible("a vault that is away").await;
     browser.goto("/secrets").await;
@@ -255,6 +256,13 @@ async fn a_secret_of_the_company_is_linked_and_ours_is_moved_there() {
         .sees("The secrets of the vault openbao are not in this list")
         .await;
     browser.is_accessible("a list without a vault").await;
+    browser.goto("/").await;
+    browser.sees("Vault openbao").await;
+    browser.sees("See that it runs").await;
+    assert!(!browser.has("Nothing needs you").await);
+    browser
+        .is_accessible("a dashboard with a vault that is away")
+        .await;
     browser.goto("/organizations/add").await;
     browser.find("#host").await;
     browser.is_content(&[]).await;

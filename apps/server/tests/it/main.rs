@@ -15,4 +15,5 @@ mod searching;
 mod sign_ins;
 mod sign_ins_on_a_page;
 mod support;
+mod vaults;
 mod webhooks;

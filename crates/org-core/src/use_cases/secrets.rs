@@ -40,7 +40,7 @@ impl SecretRow {
     }
 }
 
-/// Every secret, in the order of their names.
+/// Every secret, in the order of their names; refused when a vault does not answer.
 pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
     let organizations = ports.organizations.roster().await?.organizations;
     let last = ports.access.last_uses().await?;
@@ -48,10 +48,21 @@ pub async fn list(ports: &Ports) -> Result<Vec<SecretRow>, UseCaseError> {
     Ok(ports.vault.list().await?.into_iter().map(row).collect())
 }
 
+/// What some vaults have, and why the others do not answer.
+pub type Answered = (Vec<SecretRow>, Vec<(VaultName, VaultError)>);
+
+/// The same as [`list_what_answers`], refused with the first error where no vault answers: for a program, which must not take a list of
+/// nothing for an installation without secrets.
+pub async fn list_if_any_answers(ports: &Ports) -> Result<Answered, UseCaseError> {
+    let (rows, mut silent) = list_what_answers(ports).await?;
+    if silent.len() == ports.vaults.all().len() && !silent.is_empty() {
+        return Err(silent.swap_remove(0).1.into());
+    }
+    Ok((rows, silent))
+}
+
 /// The secrets of those vaults that answer, and why the others do not: for a person, who would rather see some than none.
-pub async fn list_what_answers(
-    ports: &Ports,
-) -> Result<(Vec<SecretRow>, Vec<(VaultName, VaultError)>), UseCaseError> {
+pub async fn list_what_answers(ports: &Ports) -> Result<Answered, UseCaseError> {
     let organizations = ports.organizations.roster().await?.organizations;
     let last = ports.access.last_uses().await?;
     let (all, silent) = ports.vaults.list_what_answers().await;

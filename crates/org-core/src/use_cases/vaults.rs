@@ -1,6 +1,9 @@
 //! The vaults of an installation, and where secrets live in them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use futures_util::future::{Either, join_all, select};
 use secrecy::SecretString;
 
 use crate::event::{Actor, Event, FieldChange, Subject};
@@ -42,6 +45,25 @@ pub async fn list(ports: &Ports) -> Vec<VaultRow> {
         });
     }
     rows
+}
+
+/// The vaults that do not answer within `patience`, and why: for somebody who must not wait for them any longer.
+pub async fn away(ports: &Ports, patience: Duration) -> Vec<(VaultName, VaultError)> {
+    let look = async |handle: &VaultHandle| {
+        let health = handle.vault.health();
+        match select(health, ports.timer.sleep(patience)).await {
+            Either::Left((Ok(_), _)) => None,
+            Either::Left((Err(error), _)) => Some((handle.name.clone(), error)),
+            Either::Right(((), _)) => Some((
+                handle.name.clone(),
+                VaultError::Unavailable {
+                    detail: format!("no answer came within {} seconds", patience.as_secs()),
+                },
+            )),
+        }
+    };
+    let looks = join_all(ports.vaults.all().iter().map(look)).await;
+    looks.into_iter().flatten().collect()
 }
 
 /// The vault of that name; the one that new secrets go to without a name.

@@ -5,7 +5,7 @@
 mod add;
 pub(crate) mod history;
 pub(crate) mod link;
-mod list;
+pub(crate) mod list;
 pub(crate) mod relocate;
 mod remove;
 mod rotate;

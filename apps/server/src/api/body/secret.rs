@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use org_core::ports::SecretAccess;
 use org_core::secret::{SecretFacts, SecretOwner, SecretPlace};
-use org_core::use_cases::secrets::SecretRow;
+use org_core::use_cases::secrets::{Answered, SecretRow};
 use org_core::use_cases::vaults::{TestRow, VaultRow};
 use org_core::vaults::Moved;
 use runtime::vaults::CheckReport;
@@ -71,6 +71,40 @@ impl From<&SecretFacts> for Secret {
             updated_at: time::stamp(facts.updated_at),
             expires_at: None,
             last_used_at: None,
+        }
+    }
+}
+
+/// The secrets of the vaults that answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Secrets {
+    /// The rows.
+    pub items: Vec<Secret>,
+    /// Always null: the list is answered whole.
+    pub next: Option<String>,
+    /// The vaults whose secrets are not among the rows, because they do not answer; empty when the list is complete.
+    pub unanswered: Vec<Unanswered>,
+}
+
+/// A vault that does not answer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Unanswered {
+    /// Its name.
+    pub vault: String,
+    /// Why it does not, in words.
+    pub detail: String,
+}
+
+impl From<&Answered> for Secrets {
+    fn from((rows, silent): &Answered) -> Self {
+        let unanswered = silent.iter().map(|(vault, error)| Unanswered {
+            vault: vault.to_string(),
+            detail: error.to_string(),
+        });
+        Self {
+            items: rows.iter().map(Secret::from).collect(),
+            next: None,
+            unanswered: unanswered.collect(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The password manager: what there is, how old it is and what uses it. Values go in and never come out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -7,10 +9,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
+use org_core::ports::VaultError;
 use org_core::secret::{SecretOwner, SecretPlace};
+use org_core::text::VaultName;
 use org_core::token::days_until;
-use org_core::use_cases::UseCaseError;
+use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::secrets::{self, SecretRow};
+use org_core::use_cases::{UseCaseError, vaults};
 
 pub(super) mod link;
 pub(super) mod show;
@@ -54,6 +59,9 @@ pub(super) struct SecretView {
     /// Where it is removed; `None` while something uses it, or when it goes with what it was made for.
     pub(super) remove: Option<String>,
 }
+
+/// How long a page waits for a vault to say how it does.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The days after which a secret is called old.
 const OLD: i64 = 180;
@@ -122,6 +130,53 @@ pub(super) struct SilentVault {
     pub(super) hint: Option<String>,
 }
 
+impl SilentVault {
+    fn of((name, error): (VaultName, VaultError)) -> Self {
+        let error = UseCaseError::from(error);
+        Self {
+            name: name.to_string(),
+            why: super::view::sentence(&error.to_string()),
+            hint: error.hint().as_deref().map(super::view::sentence),
+        }
+    }
+}
+
+/// The page of a secret that nobody can look up while a vault is away.
+#[derive(Template)]
+#[template(path = "secret_away.html")]
+pub(super) struct SecretAwayPage {
+    pub(super) frame: Frame,
+    pub(super) silent: Vec<SilentVault>,
+    /// The same page again.
+    pub(super) again: String,
+}
+
+/// The secret, or the page that says which vault is away and has it, or may have it.
+async fn look_up(
+    state: &AppState,
+    (caller, csrf): (&Caller, &Csrf),
+    (name, part): (&str, &str),
+) -> Result<Result<SecretRow, Response>, Problem> {
+    let error = match secrets::show(state.ports(), name).await {
+        Ok(row) => return Ok(Ok(row)),
+        Err(error) => error,
+    };
+    if !matches!(error, UseCaseError::Vault(_)) {
+        return Err(error.into());
+    }
+    let silent = vaults::away(state.ports(), PATIENCE).await;
+    if silent.is_empty() {
+        return Err(error.into());
+    }
+    let problem = Problem::from(error);
+    let page = SecretAwayPage {
+        frame: Frame::new(Section::Secrets, name, caller, csrf),
+        silent: silent.into_iter().map(SilentVault::of).collect(),
+        again: urls::secret(name, part),
+    };
+    Ok(Err(problem.onto(render_with(problem.status, &page))))
+}
+
 #[derive(Template)]
 #[template(path = "secret_form.html")]
 pub(super) struct SecretForm {
@@ -150,20 +205,12 @@ async fn page(
         Ok(health) => health.description,
         Err(error) => error.to_string(),
     };
-    let silent = silent.into_iter().map(|(name, error)| {
-        let error = UseCaseError::from(error);
-        SilentVault {
-            name: name.to_string(),
-            why: super::view::sentence(&error.to_string()),
-            hint: error.hint().as_deref().map(super::view::sentence),
-        }
-    });
     Ok(render(&SecretsPage {
         frame: Frame::new(Section::Secrets, "Password manager", &caller, &csrf)
             .with_notice(&noticed),
         secrets: rows.iter().map(|row| SecretView::of(row, now)).collect(),
         vault: super::view::sentence(&vault),
-        silent: silent.collect(),
+        silent: silent.into_iter().map(SilentVault::of).collect(),
         links: link::vaults(&state).next().is_some(),
     }))
 }
@@ -232,7 +279,10 @@ async fn rotate_page(
     Path(name): Path<String>,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
-    let row = secrets::show(state.ports(), &name).await?;
+    let row = match look_up(&state, (&admin.0, &csrf), (&name, "rotate")).await? {
+        Ok(row) => row,
+        Err(page) => return Ok(page),
+    };
     Ok(render(&rotating(&admin, &csrf, &row, Form::default())))
 }
 
@@ -261,7 +311,10 @@ async fn remove_page(
     Path(name): Path<String>,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
-    let row = secrets::show(state.ports(), &name).await?;
+    let row = match look_up(&state, (&admin.0, &csrf), (&name, "remove")).await? {
+        Ok(row) => row,
+        Err(page) => return Ok(page),
+    };
     let name = row.facts.name.to_string();
     let action = urls::secret(&name, "remove");
     let task = SecretTask::Remove { name };

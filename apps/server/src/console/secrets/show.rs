@@ -14,7 +14,7 @@ use org_core::use_cases::secrets::{self, SecretRow};
 use org_core::use_cases::vaults::{self, TestRow};
 use org_core::vaults::Moved;
 
-use super::SecretView;
+use super::{SecretView, look_up};
 use crate::api::problem::Problem;
 use crate::auth::{Admin, Csrf, CurrentUser};
 use crate::console::form::Form;
@@ -136,7 +136,10 @@ pub(super) async fn page(
     Query(noticed): Query<Noticed>,
     csrf: Csrf,
 ) -> Result<Response, Problem> {
-    let row = secrets::show(state.ports(), &name).await?;
+    let row = match look_up(&state, (&caller, &csrf), (&name, "show")).await? {
+        Ok(row) => row,
+        Err(page) => return Ok(page),
+    };
     let mut page = draw(&state, (&caller, &csrf), &row, Form::default()).await?;
     page.frame = page.frame.with_notice(&noticed);
     Ok(render(&page))

@@ -1,6 +1,7 @@
 //! Secrets over two vaults: pointed at, moved, tested against their hosts, and who read them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use secrecy::ExposeSecret as _;
@@ -299,13 +300,23 @@ fn a_vault_that_is_away_hides_no_secret_of_the_others() {
     let ports = place.ports();
     assert!(
         block_on(secrets::list(&ports)).is_err(),
-        "for programs it is all or nothing"
+        "what must be whole is all or nothing"
     );
     let (rows, silent) = block_on(secrets::list_what_answers(&ports)).expect("the stores answer");
     let names: Vec<&str> = rows.iter().map(|row| row.facts.name.as_str()).collect();
     assert_eq!(names, ["one"]);
     let silent: Vec<&str> = silent.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(silent, ["company"]);
+    let (rows, silent) = block_on(secrets::list_if_any_answers(&ports)).expect("one answers");
+    assert_eq!((rows.len(), silent.len()), (1, 1));
+    let away = block_on(vaults::away(&ports, Duration::from_secs(2)));
+    let away: Vec<&str> = away.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(away, ["company"]);
+    place.bench.vault.break_with(VaultFault::Unavailable);
+    assert!(
+        block_on(secrets::list_if_any_answers(&ports)).is_err(),
+        "a list of nothing is not told"
+    );
 }
 
 #[test]
