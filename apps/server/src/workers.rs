@@ -9,7 +9,7 @@ use org_core::organization::Organization;
 use org_core::sync::run::{RunOutcome, RunState, SyncRun};
 use org_core::use_cases::follow::SyncAnswer;
 use org_core::use_cases::{Progress, UseCaseError, accounts};
-use runtime::scheduler::{self, Observer};
+use runtime::scheduler::{self, Chore, Observer};
 
 use crate::http::tls::Certificate;
 use crate::state::AppState;
@@ -114,8 +114,14 @@ impl Observer for Watcher {
         }
     }
 
-    fn troubled(&self, error: &UseCaseError) {
-        tracing::error!(%error, "what is due cannot be found out");
+    fn troubled(&self, chore: Chore, error: &UseCaseError) {
+        match chore {
+            Chore::FindDue | Chore::Read => tracing::error!(%error, "{chore}"),
+            // Nothing stands still for want of these, and they are done again in an hour.
+            Chore::CleanUpAttempts | Chore::CleanUpSignIns | Chore::Remind => {
+                tracing::warn!(%error, "{chore}");
+            }
+        }
     }
 }
 

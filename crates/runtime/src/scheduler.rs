@@ -4,6 +4,7 @@
 //! come, or after a short while, since other programs write to the same store. So a crash loses nothing, and two such loops share the work.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +42,42 @@ pub trait Observer: Send + Sync {
     /// A sync ended, or could not be started.
     fn ended(&self, organization: &Organization, answer: &Result<SyncAnswer, UseCaseError>);
 
-    /// The store could not be asked; the loop tries again.
-    fn troubled(&self, error: &UseCaseError);
+    /// Something else that the loop does could not be done; it goes on with the rest, and tries again.
+    fn troubled(&self, chore: Chore, error: &UseCaseError);
+}
+
+/// What the loop does beside synchronizing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chore {
+    /// Finds out which organizations are due.
+    FindDue,
+    /// Reads one that is.
+    Read,
+    /// Cleans up what attempts of programs that died left behind.
+    CleanUpAttempts,
+    /// Cleans up sign-ins that nobody finished.
+    CleanUpSignIns,
+    /// Gives notices of tokens that expire.
+    Remind,
+}
+
+impl Chore {
+    /// What is so when it failed, for a person.
+    pub const fn failure(self) -> &'static str {
+        match self {
+            Self::FindDue => "what is due cannot be found out",
+            Self::Read => "an organization that is due cannot be read",
+            Self::CleanUpAttempts => "what attempts left behind cannot be cleaned up",
+            Self::CleanUpSignIns => "sign-ins that nobody finished cannot be cleaned up",
+            Self::Remind => "notices of tokens that expire cannot be given",
+        }
+    }
+}
+
+impl fmt::Display for Chore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.failure())
+    }
 }
 
 type Ended = (Organization, Result<SyncAnswer, UseCaseError>);
@@ -66,9 +101,7 @@ pub async fn run(
         resting.retain(|_, until| *until > now);
         if now >= next_round {
             next_round = now + ROUND;
-            if let Err(error) = look_after(ports).await {
-                observer.troubled(&error);
-            }
+            look_after(ports, observer).await;
         }
         let room = concurrency.saturating_sub(under_way.len());
         if room > 0 {
@@ -85,12 +118,12 @@ pub async fn run(
                             // One record that cannot be read is no reason to leave the others alone.
                             Err(error) => {
                                 resting.insert(id, now + REST);
-                                observer.troubled(&error);
+                                observer.troubled(Chore::Read, &error);
                             }
                         }
                     }
                 }
-                Err(error) => observer.troubled(&error),
+                Err(error) => observer.troubled(Chore::FindDue, &error),
             }
         }
         let pause = ports.timer.sleep(pause(ports).await);
@@ -110,12 +143,21 @@ pub async fn run(
 type Chosen = (OrganizationId, Result<Organization, UseCaseError>);
 
 /// What has to be done now and then, whatever is due: what dead programs left behind, sign-ins that nobody finished, and notices of tokens
-/// that expire.
-async fn look_after(ports: &Ports) -> Result<(), UseCaseError> {
-    connect::clean_up(ports).await?;
-    sign_in::clean_up(ports).await?;
-    expiry::remind(ports).await?;
-    Ok(())
+/// that expire. A vault that is away keeps one of them from being done, and not the others.
+async fn look_after(ports: &Ports, observer: &dyn Observer) {
+    let done = [
+        (Chore::Remind, expiry::remind(ports).await.map(drop)),
+        (Chore::CleanUpAttempts, connect::clean_up(ports).await),
+        (
+            Chore::CleanUpSignIns,
+            sign_in::clean_up(ports).await.map(drop),
+        ),
+    ];
+    for (chore, done) in done {
+        if let Err(error) = done {
+            observer.troubled(chore, &error);
+        }
+    }
 }
 
 async fn choose(

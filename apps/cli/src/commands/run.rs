@@ -3,7 +3,7 @@
 use org_core::organization::Organization;
 use org_core::use_cases::UseCaseError;
 use org_core::use_cases::follow::SyncAnswer;
-use runtime::scheduler::{self, Observer};
+use runtime::scheduler::{self, Chore, Observer};
 
 use crate::app::{self, App};
 use crate::error::{CliError, Result};
@@ -21,12 +21,8 @@ struct Watch {
 }
 
 impl Watch {
-    fn complain(&self, organization: Option<&Organization>, error: &UseCaseError) {
-        let mut message = error.to_string();
-        if let Some(organization) = organization {
-            message = format!("{}: {message}", organization.name);
-        }
-        let mut told = CliError::new(error.kind().into(), message);
+    fn complain(&self, about: impl std::fmt::Display, error: &UseCaseError) {
+        let mut told = CliError::new(error.kind().into(), format!("{about}: {error}"));
         told.hint = error.hint();
         self.output.error(&told);
     }
@@ -50,12 +46,12 @@ impl Observer for Watch {
                     organization.name
                 ));
             }
-            Err(error) => self.complain(Some(organization), error),
+            Err(error) => self.complain(&organization.name, error),
         }
     }
 
-    fn troubled(&self, error: &UseCaseError) {
-        self.complain(None, error);
+    fn troubled(&self, chore: Chore, error: &UseCaseError) {
+        self.complain(chore, error);
     }
 }
 

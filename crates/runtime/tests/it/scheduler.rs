@@ -11,11 +11,11 @@ use org_core::ids::{OrganizationId, ProcessId};
 use org_core::organization::{ActionReason, Organization, Status};
 use org_core::ports::{OrganizationChange, OrganizationStore, Ports, Roster, StoreError};
 use org_core::sync::run::Trigger;
-use org_core::testing::{FlakyStore, PageFault, StoreFault, TestBench, World, build};
+use org_core::testing::{FlakyStore, PageFault, StoreFault, TestBench, VaultFault, World, build};
 use org_core::text::OrganizationName;
 use org_core::use_cases::follow::{Stop, SyncAnswer, SyncOptions, never, synchronize};
 use org_core::use_cases::{NoProgress, Progress, UseCaseError, connect, manage};
-use runtime::scheduler::{self, Observer};
+use runtime::scheduler::{self, Chore, Observer};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -92,8 +92,8 @@ impl Observer for Watcher {
         self.0.add(format!("{} {word}", organization.name));
     }
 
-    fn troubled(&self, error: &UseCaseError) {
-        self.0.add(format!("trouble: {error}"));
+    fn troubled(&self, chore: Chore, error: &UseCaseError) {
+        self.0.add(format!("trouble: {chore}: {error}"));
     }
 }
 
@@ -416,6 +416,30 @@ async fn a_record_that_cannot_be_read_does_not_stop_the_others() {
     bench.advance(TimeDelta::seconds(12));
     quiet().await;
     assert_eq!(trouble(&running.end().await), 3, "and is looked at again");
+}
+
+#[tokio::test]
+async fn what_cannot_be_cleaned_up_is_named_and_keeps_nothing_else() {
+    let bench = bench(2).await;
+    let mut ports = bench.ports();
+    let roster = ports.organizations.roster().await.expect("a roster");
+    // The reminders have a trouble of their own, so that they are seen to be given although the vault is away.
+    ports.organizations = Arc::new(OneUnreadable {
+        inner: ports.organizations.clone(),
+        id: roster.organizations[1].id,
+    });
+    bench.vault.break_with(VaultFault::Unavailable);
+    let running = Loop::start(ports, 2);
+    quiet().await;
+    let told = running.end().await;
+    let trouble = |chore: Chore| {
+        let start = format!("trouble: {chore}: ");
+        told.iter().filter(|line| line.starts_with(&start)).count()
+    };
+    assert_eq!(trouble(Chore::CleanUpAttempts), 1, "{told:?}");
+    assert_eq!(trouble(Chore::Remind), 1, "{told:?}");
+    assert_eq!(trouble(Chore::FindDue), 0, "{told:?}");
+    assert!(told.contains(&"org-1 started".to_owned()), "{told:?}");
 }
 
 #[tokio::test]

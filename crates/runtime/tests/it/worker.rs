@@ -19,7 +19,7 @@ use org_core::use_cases::{
     NoProgress, Progress, ProgressEvent, UseCaseError, lookup, manage, overview,
 };
 use runtime::config::{Config, LogLevel};
-use runtime::scheduler::{self, Observer};
+use runtime::scheduler::{self, Chore, Observer};
 use runtime::sync::until_done;
 use runtime::{Runtime, doctor, logging, stop};
 use secrecy::SecretString;
@@ -335,8 +335,8 @@ impl Observer for Listener {
         }
     }
 
-    fn troubled(&self, error: &UseCaseError) {
-        say(&format!("trouble: {error}"));
+    fn troubled(&self, chore: Chore, error: &UseCaseError) {
+        say(&format!("trouble: {chore}: {error}"));
     }
 }
 
