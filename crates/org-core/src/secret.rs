@@ -181,6 +181,20 @@ pub struct VersionValue {
     pub value: SecretString,
 }
 
+/// How a sign-in names a secret of its own. Nobody else makes such a name, since a reference is not known before its secret is made.
+pub(crate) fn name_of_sign_in(reference: SecretRef) -> SecretName {
+    format!("sign-in-{reference}")
+        .parse()
+        .expect("a UUID has only letters, digits and dashes")
+}
+
+impl SecretFacts {
+    /// Whether a sign-in made it for itself: its verifier while it is under way, and its tokens afterwards.
+    pub fn is_of_sign_in(&self) -> bool {
+        self.name == name_of_sign_in(self.reference)
+    }
+}
+
 /// What is known of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretFacts {

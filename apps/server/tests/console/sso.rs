@@ -62,6 +62,8 @@ async fn a_person_signs_in_at_the_host_in_a_window_of_its_own() {
     proceed(&browser, &place).await;
     browser.sees("open in a window of its own").await;
     browser.is_accessible("waiting for the sign-in").await;
+    let kept = place.ports().vault.list().await.expect("a vault");
+    assert_eq!(kept.len(), 1, "what the sign-in needs is kept: {kept:?}");
     let pop = window(&browser, &first).await;
     let client = browser.client();
     client.switch_to_window(pop).await.expect("it is there");
@@ -75,6 +77,10 @@ async fn a_person_signs_in_at_the_host_in_a_window_of_its_own() {
     assert_eq!(organization.account.login.as_str(), "alice");
     browser.press("To the list").await;
     browser.sees("SSO").await;
+    // Its tokens renew themselves, so nobody is asked to.
+    browser.goto("/secrets").await;
+    browser.sees("Kept by a sign-in").await;
+    assert!(!browser.is_there("a[href$='/rotate']").await);
     browser.is_content(&[place.sim().url()]).await;
     browser.close().await;
     place.close().await;

@@ -36,7 +36,17 @@ pub struct SecretRow {
 impl SecretRow {
     /// Whether a person may give it another value: not what belongs to others, nor what nobody could have by hand.
     pub fn takes_values(&self) -> bool {
-        self.facts.place == SecretPlace::Kept && !self.renews_itself
+        self.facts.place == SecretPlace::Kept && !self.is_of_sign_in()
+    }
+
+    /// Whether a sign-in keeps it: it changes it and deletes it by itself.
+    pub fn is_of_sign_in(&self) -> bool {
+        self.renews_itself || self.facts.is_of_sign_in()
+    }
+
+    /// Whether it is there only while a sign-in is under way, and is gone when that ends.
+    pub fn is_passing(&self) -> bool {
+        self.facts.is_of_sign_in() && self.used_by.is_empty()
     }
 }
 
@@ -210,6 +220,15 @@ fn refuse_what_renews_itself(row: &SecretRow) -> Result<(), UseCaseError> {
                 Field::Token,
                 format!(
                     "`{}` holds the tokens of a sign-in, which renew themselves; reconnect `{organization}` instead",
+                    row.facts.name
+                ),
+            )],
+        }),
+        _ if row.is_of_sign_in() => Err(UseCaseError::Invalid {
+            errors: vec![FieldError::new(
+                Field::Token,
+                format!(
+                    "`{}` is kept by a sign-in, which deletes it by itself",
                     row.facts.name
                 ),
             )],

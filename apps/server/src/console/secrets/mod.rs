@@ -88,6 +88,7 @@ impl SecretView {
         };
         Self {
             owner: match facts.owner {
+                _ if row.is_of_sign_in() => "Kept by a sign-in, renews itself",
                 SecretOwner::Person => "Made by a person",
                 SecretOwner::Attempt(_) => "Of an attempt under way",
                 SecretOwner::Organization(_) => "Goes with its organization",
@@ -208,7 +209,12 @@ async fn page(
     Ok(render(&SecretsPage {
         frame: Frame::new(Section::Secrets, "Password manager", &caller, &csrf)
             .with_notice(&noticed),
-        secrets: rows.iter().map(|row| SecretView::of(row, now)).collect(),
+        secrets: rows
+            .iter()
+            // What a sign-in under way needs is gone in minutes, and nobody can do anything with it.
+            .filter(|row| !row.is_passing())
+            .map(|row| SecretView::of(row, now))
+            .collect(),
         vault: super::view::sentence(&vault),
         silent: silent.into_iter().map(SilentVault::of).collect(),
         links: link::vaults(&state).next().is_some(),

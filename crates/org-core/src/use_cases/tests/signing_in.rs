@@ -600,3 +600,38 @@ mod device {
         organization.expect("it connects");
     }
 }
+
+#[test]
+fn what_a_sign_in_keeps_is_told_from_what_people_keep() {
+    use crate::use_cases::secrets;
+
+    let bench = TestBench::new(world(1));
+    let ports = bench.ports();
+    let row = || {
+        let mut rows = block_on(secrets::list(&ports)).expect("a vault");
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows.remove(0)
+    };
+    let begun = try_begin(&bench, &sso_draft()).expect("it begins");
+    let verifier = row();
+    assert!(verifier.is_of_sign_in() && verifier.is_passing());
+    assert!(!verifier.takes_values());
+    let name = verifier.facts.name.as_str();
+    let refused = secrets::rotate(&ports, name, build::secret("token-of-robot"), jane());
+    let refused = block_on(refused).expect_err("nobody has it by hand");
+    assert!(
+        refused
+            .to_string()
+            .ends_with("is kept by a sign-in, which deletes it by itself")
+    );
+    let query = bench.host.approve(&begun.url, 1);
+    try_complete(&bench, &begun, &query).expect("it connects");
+    let tokens = row();
+    assert!(tokens.is_of_sign_in() && !tokens.is_passing());
+    assert!(!tokens.takes_values());
+
+    // A name that only looks like it is a person's own.
+    let looks = "sign-in-0190a000-0000-7000-8000-000000000000";
+    let facts = secrets::add(&ports, looks, build::secret("token-of-robot"), jane());
+    assert!(!block_on(facts).expect("it is added").is_of_sign_in());
+}
