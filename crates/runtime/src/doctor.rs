@@ -248,8 +248,15 @@ fn health(runtime: &Runtime, organization: &Organization) -> Finding {
                         1 => "its access token stops working in 1 day".to_owned(),
                         _ => format!("its access token stops working in {days} days"),
                     };
-                    Finding::new(what, State::Warning, detail)
-                        .next("make a new token and reconnect")
+                    // One that has stopped working cannot be shown to the host for another.
+                    let next = match days {
+                        0 => "make a new token and reconnect".to_owned(),
+                        _ => format!(
+                            "forgehold org rotate-token {}, or make a new token and reconnect",
+                            word(organization.name.as_str())
+                        ),
+                    };
+                    Finding::new(what, State::Warning, detail).next(next)
                 }
                 (Some(days), None) => Finding::new(
                     what,
@@ -282,7 +289,7 @@ fn sign_in(runtime: &Runtime, organization: &Organization, what: &str) -> Option
 }
 
 /// A text as one word of a command line, to be copied into a shell.
-fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./@:+,=%".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
         text.to_owned()

@@ -126,6 +126,12 @@ impl Token {
         self.scopes.join(", ")
     }
 
+    /// Whether it stops working within the days of the first notice, and can still be shown to the host for another.
+    fn ends_soon(&self) -> bool {
+        self.days_left
+            .is_some_and(|left| (1..=org_core::token::EXPIRY_NOTICE_DAYS[0]).contains(&left))
+    }
+
     pub(crate) fn expiry(&self) -> String {
         match (&self.expires_on, self.days_left) {
             (Some(day), Some(0)) => format!("{day} (it has stopped working)"),
@@ -473,6 +479,13 @@ impl Describe for Organization {
             text.field("Next step", step);
         }
         self.authentication.describe(text);
+        if self.authentication.token.ends_soon() && !self.is_sso() {
+            let name = runtime::doctor::word(&self.name);
+            text.field(
+                "Rotate it with",
+                format!("forgehold org rotate-token {name}"),
+            );
+        }
         self.settings.describe(text);
         text.field("Repositories", self.counts.repositories);
         text.field("Groups", self.counts.groups);

@@ -403,3 +403,24 @@ fn another_credential_keeps_everything_else() {
       --token-secret or --token-stdin: there is no access token; give the token itself, or name a secret of the password manager
     ");
 }
+
+#[test]
+fn a_token_that_ends_soon_tells_how_it_is_rotated() {
+    use gitlab_sim::TokenSpec;
+
+    let (place, sim) = (Place::new(), Sim::company());
+    let clock = runtime::environment::Environment::of_machine().clock;
+    let day = clock.now().date_naive() + chrono::Days::new(10);
+    let token = sim
+        .world()
+        .issue(&TokenSpec::user("alice").expires_at(day))
+        .expect("a token");
+    sim.connect(&place, &["--no-sync"]).ok();
+    let shown = place.ok(&["org", "show", "acme"]);
+    assert!(!shown.contains("Rotate it with"), "{shown}");
+    place
+        .run_with(&["org", "reconnect", "acme", "--token-stdin"], &token.value)
+        .ok();
+    let shown = place.ok(&["org", "show", "acme"]);
+    assert!(shown.contains("forgehold org rotate-token acme"), "{shown}");
+}

@@ -277,8 +277,8 @@ fn tokens_of_a_sign_in_need_no_rotation() {
     let place = registered(&sim);
     connect(&place, &sim, &["--no-sync"]).ok();
     let refused: Ran = place.run(&["org", "rotate-token", "acme"]);
-    assert_snapshot!(refused.code(2).stderr, @"
-    error: a value is not right; nothing was changed
-      the token: the organization signed in at the host, and its tokens renew themselves; there is nothing to rotate
+    assert_snapshot!(refused.code(4).stderr, @"
+    error: `acme` signed in at the host, and its tokens renew themselves; nothing is to be rotated
+    hint: if the host takes the sign-in no longer, sign in again: reconnect `acme`
     ");
 }

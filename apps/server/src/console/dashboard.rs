@@ -124,10 +124,10 @@ fn todos(
                     "The access token expires in {}",
                     counted(days.unsigned_abs(), "day", "days")
                 ),
-                step: "Make a new token at the host and reconnect the organization with it"
+                step: "Rotate it, or make a new token at the host and reconnect the organization with it"
                     .to_owned(),
-                url: urls::organization_part(organization.id, "reconnect"),
-                action: "Reconnect",
+                url: urls::organization_part(organization.id, "rotate-token"),
+                action: "Rotate",
             });
         }
     }
@@ -276,4 +276,49 @@ async fn page(
             .map(|stored| EventView::of(stored, Some(&names)))
             .collect(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use org_core::ports::InventoryCounts;
+    use org_core::testing::build;
+
+    use super::*;
+
+    fn overview(days_left: i64) -> Overview {
+        Overview {
+            organization: build::organization(1, "acme").build(),
+            counts: InventoryCounts::default(),
+            next_run: None,
+            token_days_left: Some(days_left),
+        }
+    }
+
+    #[test]
+    fn a_token_that_ends_soon_leads_to_its_rotation() {
+        let seats = (Seats::Unlimited, 0);
+        for days in [31, 0] {
+            assert!(todos(&[overview(days)], seats, &[]).is_empty(), "{days}");
+        }
+        let all = todos(&[overview(30)], seats, &[]);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].what, "The access token expires in 30 days");
+        assert!(all[0].url.ends_with("/rotate-token"), "{}", all[0].url);
+        assert_eq!(all[0].action, "Rotate");
+    }
+
+    #[test]
+    fn a_vault_that_is_away_needs_somebody() {
+        let away = |error| vault_away(&("openbao".parse().expect("a name"), error));
+        let unreachable = away(VaultError::Unavailable {
+            detail: "no answer".to_owned(),
+        });
+        assert_eq!(unreachable.subject, "Vault openbao");
+        assert_eq!(unreachable.what, "The vault cannot be reached: no answer");
+        assert!(unreachable.step.starts_with("See that it runs"));
+        let sealed = away(VaultError::Sealed {
+            place: "https://bao.example.com".to_owned(),
+        });
+        assert!(sealed.step.starts_with("Mend what it says"));
+    }
 }

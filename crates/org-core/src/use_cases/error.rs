@@ -140,6 +140,14 @@ pub enum UseCaseError {
     /// A sign-in did not come about.
     #[error(transparent)]
     SignIn(#[from] SignInError),
+    /// What was to be rotated renews itself.
+    #[error(
+        "`{name}` signed in at the host, and its tokens renew themselves; nothing is to be rotated"
+    )]
+    RenewsItself {
+        /// The organization.
+        name: OrganizationName,
+    },
     /// The access token was perhaps replaced, and nobody knows by what.
     #[error("whether {host} replaced the access token of `{name}` is unknown: {detail}")]
     RotationLost {
@@ -201,6 +209,7 @@ impl UseCaseError {
             | Self::AlreadyConnected { .. }
             | Self::Transition(_)
             | Self::SecretInUse { .. }
+            | Self::RenewsItself { .. }
             | Self::SeatsBelowHeld { .. } => ErrorKind::Conflict,
             Self::SeesNothingKnown { .. } | Self::NotConfirmed { .. } => {
                 ErrorKind::NeedsConfirmation
@@ -283,6 +292,9 @@ impl UseCaseError {
             Self::SecretGone { name } => format!("reconnect `{name}` with a new token"),
             Self::Contention => "try again".to_owned(),
             Self::SignIn(error) => return error.hint(),
+            Self::RenewsItself { name } => {
+                format!("if the host takes the sign-in no longer, sign in again: reconnect `{name}`")
+            }
             Self::RotationLost { name, .. } => {
                 format!("make a new token at the host and reconnect `{name}` with it; do not rotate again")
             }

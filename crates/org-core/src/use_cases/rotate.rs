@@ -48,9 +48,9 @@ pub async fn rotate(
         }));
     }
     let AuthMethod::AccessToken { secret, .. } = organization.auth else {
-        return Err(refused(
-            "the organization signed in at the host, and its tokens renew themselves; there is nothing to rotate",
-        ));
+        return Err(UseCaseError::RenewsItself {
+            name: organization.name,
+        });
     };
     let now = ports.clock.now();
     let expires_on = last_day(now.date_naive(), days)?;

@@ -336,11 +336,11 @@ async fn a_token_that_ends_soon() {
         ),
         (
             6,
-            "WARNING: organization Acme: its access token stops working in 6 days -> make a new token and reconnect",
+            "WARNING: organization Acme: its access token stops working in 6 days -> forgehold org rotate-token Acme, or make a new token and reconnect",
         ),
         (
             1,
-            "WARNING: organization Acme: its access token stops working in 1 day -> make a new token and reconnect",
+            "WARNING: organization Acme: its access token stops working in 1 day -> forgehold org rotate-token Acme, or make a new token and reconnect",
         ),
     ] {
         let (place, _sim) = connected(token(days)).await;

@@ -17,7 +17,7 @@ use crate::auth::{Csrf, CurrentUser};
 use crate::console::board;
 use crate::console::frame::{Frame, Noticed, Section, render};
 use crate::console::urls;
-use crate::console::view::{Badge, Meter, Stamp, Tone, counted, sentence, thousands};
+use crate::console::view::{Badge, ENDING, Meter, Stamp, Tone, counted, sentence, thousands};
 use crate::state::AppState;
 
 /// A part of the pages of an organization.
@@ -147,6 +147,8 @@ pub(in crate::console) struct Facts {
     pub(in crate::console) method: &'static str,
     pub(in crate::console) token: String,
     pub(in crate::console) expiry: Option<(String, Tone)>,
+    /// Whether the token ends soon and can still be shown to the host for another.
+    pub(in crate::console) ending: bool,
     pub(in crate::console) scope: String,
     pub(in crate::console) groups: &'static str,
     pub(in crate::console) licenses: &'static str,
@@ -182,6 +184,8 @@ impl Facts {
             method: method(organization),
             token: organization.auth.token().name.clone(),
             expiry,
+            ending: !organization.auth.is_sso()
+                && days_left.is_some_and(|days| (1..=ENDING).contains(&days)),
             scope: sentence(&settings.scope.to_string()),
             groups: match settings.protect_groups {
                 GroupProtection::On => "Protected",

@@ -77,7 +77,7 @@ fn a_sign_in_has_nothing_to_rotate() {
     let error = try_rotate(&bench, &organization, None).expect_err("it renews itself");
     assert_eq!(
         error.to_string(),
-        "token: the organization signed in at the host, and its tokens renew themselves; there is nothing to rotate"
+        "`Acme` signed in at the host, and its tokens renew themselves; nothing is to be rotated"
     );
 }
 
