@@ -133,7 +133,10 @@ async fn vault(runtime: &Runtime) -> Finding {
     let what = "password manager";
     match runtime.vault().check().await {
         Ok(report) if report.is_sound() => {
-            let detail = format!("{} secrets, every one readable", report.secrets);
+            let detail = format!(
+                "the vault {EMBEDDED} has {} secrets, every one readable",
+                report.secrets
+            );
             Finding::new(what, State::Good, detail)
         }
         Ok(report) => {
@@ -142,7 +145,7 @@ async fn vault(runtime: &Runtime) -> Finding {
                 .iter()
                 .map(|damage| damage.reference.to_string())
                 .collect();
-            let detail = format!("unreadable: {}", damaged.join(", "));
+            let detail = format!("unreadable in the vault {EMBEDDED}: {}", damaged.join(", "));
             Finding::new(what, State::Problem, detail)
                 .next("restore the vault from a copy, or reconnect what uses these secrets")
         }

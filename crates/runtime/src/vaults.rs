@@ -18,7 +18,7 @@ use crate::environment::Environment;
 use crate::open::{OpenError, VAULT_KEY_FILE, read, vault_path};
 
 /// The name of the vault in the data directory.
-pub(crate) const EMBEDDED: &str = "embedded";
+pub const EMBEDDED: &str = "embedded";
 
 /// The name of the vault on the company's server.
 pub(crate) const OPENBAO: &str = "openbao";

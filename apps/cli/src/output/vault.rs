@@ -1,7 +1,9 @@
 //! Vaults and their keys.
 
+use std::borrow::Cow;
+
 use org_core::use_cases::vaults::VaultRow;
-use runtime::vaults::CheckReport;
+use runtime::vaults::{CheckReport, EMBEDDED};
 use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text};
@@ -66,6 +68,8 @@ impl Row for Vault {
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Checked {
+    /// The name of the vault that was read.
+    vault: Cow<'static, str>,
     /// Whether every record can be read.
     sound: bool,
     /// How many secrets there are.
@@ -74,6 +78,8 @@ pub(crate) struct Checked {
     values: u64,
     /// What cannot be read.
     damaged: Vec<DamagedRecord>,
+    /// The other vaults, which check themselves, and whether each answers.
+    others: Vec<Vault>,
 }
 
 /// A record of the vault that cannot be read.
@@ -86,9 +92,13 @@ pub(crate) struct DamagedRecord {
     version: Option<u32>,
 }
 
-impl From<CheckReport> for Checked {
-    fn from(report: CheckReport) -> Self {
+impl Checked {
+    /// What was read of the one, and how all are.
+    pub(crate) fn new(report: &CheckReport, vaults: &[VaultRow]) -> Self {
+        let others = vaults.iter().filter(|row| row.name.as_str() != EMBEDDED);
         Self {
+            vault: Cow::Borrowed(EMBEDDED),
+            others: others.map(Vault::from).collect(),
             sound: report.is_sound(),
             secrets: report.secrets,
             values: report.values,
@@ -117,6 +127,7 @@ impl Describe for Checked {
         } else {
             "some records cannot be read"
         };
+        text.field("Vault", &self.vault);
         text.field("State", state);
         text.field("Secrets", self.secrets);
         text.field("Values", self.values);
@@ -132,6 +143,14 @@ impl Describe for Checked {
                 "Next step",
                 "put the vault back from a copy, or remove these secrets and add them anew",
             );
+        }
+        for vault in &self.others {
+            let state = if vault.healthy {
+                "answers; it checks itself".to_owned()
+            } else {
+                format!("does not answer: {}", vault.detail)
+            };
+            text.field("Other vault", format!("{}, {state}", vault.name));
         }
     }
 }

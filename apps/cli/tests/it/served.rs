@@ -575,6 +575,12 @@ fn a_vault_that_is_away_takes_no_other_along() {
         .fold(place, |place, (name, value)| place.env(name, value));
     let served = Served::with(&place, &settings);
     same(&place, &served, "secret list");
+    same(&place, &served, "vault check");
+    let checked = place.run(&["vault", "check"]);
+    checked.code(0);
+    let other = "openbao, does not answer: the vault cannot be reached";
+    assert!(checked.stdout.contains(other), "{}", checked.stdout);
+    assert!(checked.stdout.contains("embedded"), "{}", checked.stdout);
     let listed = place.run(&["secret", "list", "--quiet"]);
     listed.code(0);
     assert!(listed.stdout.contains("gitlab"), "{}", listed.stdout);

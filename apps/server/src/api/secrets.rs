@@ -211,7 +211,7 @@ async fn vaults_of(
     )))
 }
 
-/// Read every record of the embedded vault, and name what is damaged
+/// Read every record of the embedded vault, and name what is damaged; of the others, whether they answer
 #[utoipa::path(post, path = "/vaults/check", tag = "secrets", responses((status = 200, body = Checked)))]
 async fn check_vault(
     _: Manager,
@@ -219,7 +219,8 @@ async fn check_vault(
 ) -> Result<axum::Json<Checked>, Problem> {
     let report = state.runtime().check_vault().await;
     let report = report.map_err(org_core::use_cases::UseCaseError::from)?;
-    Ok(axum::Json(report.into()))
+    let vaults = vaults::list(state.ports()).await;
+    Ok(axum::Json(Checked::new(&report, &vaults)))
 }
 
 /// Remove a secret that nothing uses

@@ -89,12 +89,12 @@ async fn a_new_place_is_made_and_well() {
     insta::assert_snapshot!(told(&place.config).await, @"
     good: data directory: HOME/data is made at the first use
     good: database: version 6, 0 events hold
-    good: password manager: 0 secrets, every one readable
+    good: password manager: the vault embedded has 0 secrets, every one readable
     ");
     insta::assert_snapshot!(told(&place.config).await, @"
     good: data directory: HOME/data
     good: database: version 6, 0 events hold
-    good: password manager: 0 secrets, every one readable
+    good: password manager: the vault embedded has 0 secrets, every one readable
     ");
     for entry in fs::read_dir(&place.config.data_dir).expect("the directory") {
         let entry = entry.expect("an entry");

@@ -1,5 +1,7 @@
 //! `forgehold vault check`.
 
+use org_core::use_cases::vaults;
+
 use crate::app::App;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -10,7 +12,9 @@ pub(crate) struct Args {}
 
 pub(crate) async fn run(_: Args, app: &App) -> Result {
     let session = app.open().await?;
-    show(&Checked::from(session.runtime().check_vault().await?), app)
+    let report = session.runtime().check_vault().await?;
+    let vaults = vaults::list(session.ports()).await;
+    show(&Checked::new(&report, &vaults), app)
 }
 
 /// Shows what a check found.

@@ -6,7 +6,7 @@ use org_core::secret::{SecretFacts, SecretOwner, SecretPlace};
 use org_core::use_cases::secrets::{Answered, SecretRow};
 use org_core::use_cases::vaults::{TestRow, VaultRow};
 use org_core::vaults::Moved;
-use runtime::vaults::CheckReport;
+use runtime::vaults::{CheckReport, EMBEDDED};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -259,6 +259,8 @@ impl From<&VaultRow> for Vault {
 /// What a check of the embedded vault found.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Checked {
+    /// The name of the vault that was read.
+    pub vault: &'static str,
     /// Whether every record can be read.
     pub sound: bool,
     /// How many secrets there are.
@@ -267,6 +269,8 @@ pub struct Checked {
     pub values: u64,
     /// What cannot be read.
     pub damaged: Vec<DamagedRecord>,
+    /// The other vaults, which check themselves, and whether each answers.
+    pub others: Vec<Vault>,
 }
 
 /// A record of the vault that cannot be read.
@@ -278,8 +282,10 @@ pub struct DamagedRecord {
     pub version: Option<u32>,
 }
 
-impl From<CheckReport> for Checked {
-    fn from(report: CheckReport) -> Self {
+impl Checked {
+    /// What was read of the one, and how all are.
+    pub fn new(report: &CheckReport, vaults: &[VaultRow]) -> Self {
+        let others = vaults.iter().filter(|row| row.name.as_str() != EMBEDDED);
         let damaged = report.damaged.iter().map(|damage| DamagedRecord {
             id: damage.reference.to_string(),
             version: damage.version.map(|version| version.0),
@@ -289,6 +295,8 @@ impl From<CheckReport> for Checked {
             secrets: report.secrets,
             values: report.values,
             damaged: damaged.collect(),
+            vault: EMBEDDED,
+            others: others.map(Vault::from).collect(),
         }
     }
 }
