@@ -439,6 +439,14 @@ fn what_is_not_there_or_not_possible() {
     error: the policy cannot be read from nowhere.txt
       caused by: No such file or directory (os error 2)
     ");
+    let policy = place.file("policy.txt", "allow all\nexclude fork yes\nexclude fork\n");
+    assert_snapshot!(check(2, &["license", "policy", "set", &policy]).replace(&policy, "[file]"), @"
+    error: [file] is no policy: 3 things are wrong with it
+      rules: line 1: `allow all` starts with neither `include` nor `exclude`
+      rules: line 2: `fork` takes no value, but `yes` follows it
+      rules: the policy leaves open what happens to the rest; end it with `include all` or `exclude all`
+    hint: `forgehold license policy set --help` tells what a rule looks like
+    ");
     let policy = place.file("policy.txt", "include all\nexclude fork\n");
     assert_snapshot!(check(2, &["license", "policy", "set", &policy]).replace(&policy, "[file]"), @"
     error: [file] is no policy: line 2 is never reached, because `include all` before it fits everything

@@ -1,7 +1,7 @@
 //! The license pool: seats, who holds them, who waits, and the policy.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use org_core::license::LicenseState;
 use org_core::license::policy::LicensePolicy;
@@ -123,8 +123,17 @@ fn parse(form: &PolicyForm) -> Result<LicensePolicy, Problem> {
         ));
     }
     let text = form.rules.join("\n");
-    text.parse::<LicensePolicy>()
-        .map_err(|error| Problem::invalid("rules", error.to_string()))
+    text.parse::<LicensePolicy>().map_err(|mistakes| {
+        let problem = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            format!("rules: {mistakes}"),
+        );
+        let all = mistakes.all().iter();
+        all.fold(problem, |problem, mistake| {
+            problem.at("rules", mistake.to_string())
+        })
+    })
 }
 
 /// Set the rules; they decide on what is found from now on, and who has a license keeps it

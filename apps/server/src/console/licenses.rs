@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use org_core::license::LicenseState;
-use org_core::license::policy::{Action, LicensePolicy};
+use org_core::license::policy::{Action, LicensePolicy, PolicyError};
 use org_core::license::pool::Seats;
 use org_core::ports::{SeatHolder, StoreError};
 use org_core::use_cases::policy_preview::{PolicyPreview, policy_preview};
@@ -72,7 +72,7 @@ impl HolderView {
 #[derive(Template)]
 #[template(path = "policy_preview.html")]
 pub(super) struct PreviewPart {
-    pub(super) error: Option<String>,
+    pub(super) errors: Vec<String>,
     pub(super) looked_at: String,
     pub(super) more: bool,
     pub(super) included: String,
@@ -90,9 +90,12 @@ pub(super) struct ExampleView {
 }
 
 impl PreviewPart {
-    fn refused(error: &str) -> Self {
+    fn refused(mistakes: &[PolicyError]) -> Self {
+        let sentences = mistakes
+            .iter()
+            .map(|mistake| sentence(&mistake.to_string()));
         Self {
-            error: Some(sentence(error)),
+            errors: sentences.collect(),
             looked_at: String::new(),
             more: false,
             included: String::new(),
@@ -113,7 +116,7 @@ impl PreviewPart {
             by: change.by.clone(),
         };
         Self {
-            error: None,
+            errors: Vec::new(),
             looked_at: thousands(preview.looked_at),
             more: preview.more,
             included: thousands(preview.included),
@@ -237,7 +240,7 @@ async fn tried(state: &AppState, text: &str) -> Result<PreviewPart, Problem> {
             let _place = state.gates().previews.enter().await?;
             PreviewPart::of(&policy_preview(state.ports(), &policy, LOOKED_AT, EXAMPLES).await?)
         }
-        Err(error) => PreviewPart::refused(&error.to_string()),
+        Err(mistakes) => PreviewPart::refused(mistakes.all()),
     })
 }
 
@@ -298,17 +301,19 @@ async fn policy(
     form: Form,
 ) -> Result<Response, Problem> {
     let (mut form, mut seen) = (form, true);
-    let message = match form.value("policy").parse::<LicensePolicy>() {
+    let messages = match form.value("policy").parse::<LicensePolicy>() {
         Ok(policy) if replaced(&state, &admin, &form, &policy).await? => {
             return Ok(go_with(urls::LICENSES, Notice::Policy));
         }
         Ok(_) => {
             seen = false;
-            "somebody else changed the rules while you did; change anything to see what yours would change of theirs, \
-             or save again to replace theirs"
-                .to_owned()
+            vec![
+                "somebody else changed the rules while you did; change anything to see what yours would change of \
+                 theirs, or save again to replace theirs"
+                    .to_owned(),
+            ]
         }
-        Err(error) => error.to_string(),
+        Err(mistakes) => mistakes.all().iter().map(ToString::to_string).collect(),
     };
     if !seen {
         form = form.without(&["seen"]);
@@ -316,7 +321,9 @@ async fn policy(
     let seats = state.ports().licenses.configured_seats().await?;
     let forms = Forms {
         seats: Form::with(&[("seats", &seats.to_string())]),
-        policy: form.at("policy", message),
+        policy: messages
+            .into_iter()
+            .fold(form, |form, message| form.at("policy", message)),
     };
     refused(&state, (&admin, &csrf), forms).await
 }

@@ -244,7 +244,7 @@ fn the_history_and_the_licenses() {
         policy_form: Form::with(&[("policy", HOSTILE)]),
     });
     check(&PreviewPart {
-        error: Some(HOSTILE.to_owned()),
+        errors: vec![HOSTILE.to_owned()],
         looked_at: String::new(),
         more: false,
         included: String::new(),

@@ -149,6 +149,13 @@ async fn rules_are_tried_before_they_are_saved_and_seats_run_short() {
     browser.sees("0 more let in, 1 more kept out").await;
     browser.sees("acme/platform/core").await;
     browser.is_accessible("a policy, tried").await;
+    // Each line that is wrong is told.
+    browser
+        .fill("#policy", "exclude sometimes\ninclude everything")
+        .await;
+    browser.press("Save the policy").await;
+    browser.sees("Line 1:").await;
+    browser.sees("Line 2:").await;
     browser.fill("#policy", "include everything").await;
     browser.sees("is not a known condition").await;
     browser.press("Save the policy").await;

@@ -10,7 +10,7 @@
 //! "
 //! .parse()?;
 //! assert_eq!(policy.rules().len(), 4);
-//! # Ok::<(), org_core::license::policy::PolicyError>(())
+//! # Ok::<(), org_core::license::policy::PolicyMistakes>(())
 //! ```
 
 use std::fmt;
@@ -276,6 +276,30 @@ pub enum PolicyError {
     TooMany,
 }
 
+/// Everything that is wrong with a list of lines, in their order: there is at least one mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyMistakes(Vec<PolicyError>);
+
+impl PolicyMistakes {
+    /// Each of them.
+    pub fn all(&self) -> &[PolicyError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PolicyMistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(index, mistake)| {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            fmt::Display::fmt(mistake, f)
+        })
+    }
+}
+
+impl std::error::Error for PolicyMistakes {}
+
 impl LicensePolicy {
     /// The rules, in the order in which they are tried.
     pub fn rules(&self) -> &[Rule] {
@@ -319,38 +343,49 @@ impl fmt::Display for LicensePolicy {
 
 /// One rule a line; empty lines and lines that start with `#` are skipped.
 impl FromStr for LicensePolicy {
-    type Err = PolicyError;
+    type Err = PolicyMistakes;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut rules: Vec<Rule> = Vec::new();
+        let (mut rules, mut mistakes) = (Vec::<Rule>::new(), Vec::new());
+        // What happens to the rest is open only if nobody can have meant a line that cannot be read to say so.
+        let mut ends = false;
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.trim();
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            let rule: Rule = text
-                .parse()
-                .map_err(|error| PolicyError::Line { line, error })?;
-            if let Some(end) = rules
-                .last()
-                .filter(|rule| matches!(rule.condition, Condition::All))
-            {
-                return Err(PolicyError::Unreachable {
+            if rules.len() + mistakes.len() >= MAX_RULES {
+                mistakes.push(PolicyError::TooMany);
+                break;
+            }
+            let rule: Rule = match text.parse() {
+                Ok(rule) => rule,
+                Err(error) => {
+                    mistakes.push(PolicyError::Line { line, error });
+                    ends = true;
+                    continue;
+                }
+            };
+            let end = rules
+                .iter()
+                .find(|rule| matches!(rule.condition, Condition::All));
+            if let Some(end) = end {
+                mistakes.push(PolicyError::Unreachable {
                     line,
                     end: end.to_string(),
                 });
+                continue;
             }
-            if rules.len() == MAX_RULES {
-                return Err(PolicyError::TooMany);
-            }
+            ends = matches!(rule.condition, Condition::All);
             rules.push(rule);
         }
-        match rules.last() {
-            Some(Rule {
-                condition: Condition::All,
-                ..
-            }) => Ok(Self { rules }),
-            _ => Err(PolicyError::NoEnd),
+        if !ends && !mistakes.contains(&PolicyError::TooMany) {
+            mistakes.push(PolicyError::NoEnd);
+        }
+        if mistakes.is_empty() {
+            Ok(Self { rules })
+        } else {
+            Err(PolicyMistakes(mistakes))
         }
     }
 }

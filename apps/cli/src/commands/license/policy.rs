@@ -1,14 +1,15 @@
 //! `forgehold license policy`.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use clap::Subcommand;
-use org_core::license::policy::LicensePolicy;
+use org_core::license::policy::{LicensePolicy, PolicyError, PolicyMistakes};
 use org_core::use_cases::licenses;
 
 use crate::app::{App, Session};
 use crate::commands::paging::{self, Paging};
-use crate::error::{CliError, Failure, Result};
+use crate::error::{CliError, Failure, Mistake, Result};
 use crate::exit::Exit;
 use crate::output::license::Policy;
 use crate::output::repository::Verdict;
@@ -119,9 +120,23 @@ pub(crate) fn read(file: &str) -> Result<LicensePolicy> {
             .caused_by(&error);
         return Err(error.into());
     }
-    text.parse().map_err(|error| {
-        let error = CliError::usage(format_args!("{name} is no policy: {error}"))
-            .hinted("`forgehold license policy set --help` tells what a rule looks like");
-        Failure::from(error)
+    text.parse().map_err(|mistakes: PolicyMistakes| {
+        let mut error = match mistakes.all() {
+            [only] => CliError::usage(format_args!("{name} is no policy: {only}")),
+            all => CliError::usage(format_args!(
+                "{name} is no policy: {} things are wrong with it",
+                all.len()
+            )),
+        };
+        if mistakes.all().len() > 1 {
+            let mistake = |mistake: &PolicyError| Mistake {
+                field: Cow::Borrowed("rules"),
+                flag: Cow::Borrowed("rules"),
+                message: mistake.to_string(),
+            };
+            error.mistakes = mistakes.all().iter().map(mistake).collect();
+        }
+        let hint = "`forgehold license policy set --help` tells what a rule looks like";
+        Failure::from(error.hinted(hint))
     })
 }

@@ -107,6 +107,9 @@ fn each_mistake_names_its_line() {
         "exclude visibility secret\ninclude all",
         "exclude path a[\ninclude all",
         "exclude group a//b\ninclude all",
+        "allow all\nexclude fork\nexclude sometimes",
+        "exclude topic\nexclude fork\nexclude visibility secret\ninclude all\nexclude fork\nexclude archived",
+        "exclude topic\nexclude fork",
     ]
     .into_iter()
     .map(error)
@@ -122,6 +125,9 @@ fn each_mistake_names_its_line() {
     line 1: `secret` is not a known visibility; known are private, internal, public
     line 1: `a[` is not a valid pattern: unclosed character class; missing ']'
     line 1: `a//b` is not a group path; write it as in the address bar after the host, like `company/platform`
+    line 1: `allow all` starts with neither `include` nor `exclude`; line 3: `sometimes` is not a known condition; known are all, archived, pending-deletion, fork, visibility, topic, group, path
+    line 1: `topic` needs a value, like `topic production`; line 3: `secret` is not a known visibility; known are private, internal, public; line 5 is never reached, because `include all` before it fits everything; line 6 is never reached, because `include all` before it fits everything
+    line 1: `topic` needs a value, like `topic production`; the policy leaves open what happens to the rest; end it with `include all` or `exclude all`
     ");
 }
 
