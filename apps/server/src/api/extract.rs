@@ -100,7 +100,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             axum::extract::Path::from_request_parts(parts, state).await;
         match found {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(error) => Err(malformed("the path", &innermost(&error))),
+            Err(_) => Err(malformed("the path", &"a part of it is not text in UTF-8")),
         }
     }
 }
@@ -113,9 +113,32 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             axum::extract::Query::from_request_parts(parts, state).await;
         match found {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(error) => Err(malformed("the query", &innermost(&error))),
+            Err(error) => Err(refused(&innermost(&error))),
         }
     }
+}
+
+/// What the parser of queries says, in words for people. It names the parameter before a colon, and says the rest in words of our types.
+fn refused(message: &str) -> Problem {
+    let (field, why) = message.split_once(": ").unwrap_or(("", message));
+    let between = |why: &str| why.split('`').nth(1).unwrap_or_default().to_owned();
+    let (field, words) = if why.starts_with("missing field") {
+        (between(why), "it is missing")
+    } else if why.starts_with("duplicate field") {
+        (between(why), "it is there twice")
+    } else if why.contains("true") && why.contains("false") {
+        (field.to_owned(), "it is neither `true` nor `false`")
+    } else if why.contains("too large") || why.contains("too small") {
+        (field.to_owned(), "it is too large a number")
+    } else if why.contains("digit") || why.contains("integer") {
+        (field.to_owned(), "it is not a whole number")
+    } else {
+        (field.to_owned(), "it cannot be read")
+    };
+    if field.is_empty() {
+        return malformed("the query", &"it is not a list of names with values");
+    }
+    Problem::invalid(&field, words)
 }
 
 /// Which part of a list is wanted.
@@ -181,6 +204,36 @@ pub(crate) fn cursor_refused(error: org_core::ports::StoreError, after: Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_is_refused_in_plain_words() {
+        let check = |said: &str, expected: &str| {
+            let problem = refused(said);
+            assert_eq!(problem.body.detail, expected);
+        };
+        check(
+            "limit: invalid digit found in string",
+            "limit: it is not a whole number",
+        );
+        check(
+            "limit: cannot parse integer from empty string",
+            "limit: it is not a whole number",
+        );
+        check(
+            "wait: number too large to fit in target type",
+            "wait: it is too large a number",
+        );
+        check(
+            "all: provided string was not `true` or `false`",
+            "all: it is neither `true` nor `false`",
+        );
+        check("missing field `confirm`", "confirm: it is missing");
+        check("duplicate field `limit`", "limit: it is there twice");
+        check(
+            "anything else",
+            "the query cannot be read: it is not a list of names with values",
+        );
+    }
 
     #[test]
     fn a_value_in_the_wrong_place_is_not_repeated() {

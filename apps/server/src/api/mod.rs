@@ -21,6 +21,7 @@ mod licenses;
 mod openapi;
 mod organizations;
 pub mod problem;
+mod query;
 mod secrets;
 mod sign_ins;
 
@@ -39,7 +40,7 @@ use self::problem::Problem;
 use crate::state::AppState;
 
 fn operations() -> (Router<AppState>, OpenApi) {
-    let router = OpenApiRouter::with_openapi(openapi::base())
+    let router = OpenApiRouter::new()
         .merge(organizations::router())
         .merge(connecting::router())
         .merge(jobs::router())
@@ -49,7 +50,8 @@ fn operations() -> (Router<AppState>, OpenApi) {
         .merge(secrets::router())
         .merge(events::router())
         .merge(accounts::router());
-    let root = OpenApiRouter::new().nest("/api/v1", router);
+    // What is said of the whole is taken from the outermost one alone.
+    let root = OpenApiRouter::with_openapi(openapi::base()).nest("/api/v1", router);
     let (router, document) = root.split_for_parts();
     (router, openapi::finish(document))
 }
@@ -62,6 +64,7 @@ pub fn document() -> OpenApi {
 /// Everything below `/api/v1`.
 pub fn router(state: &AppState) -> Router<AppState> {
     let (router, document) = operations();
+    let known = query::Known::of(&document);
     let json = document
         .to_json()
         .expect("the document is made of texts and numbers");
@@ -71,6 +74,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         async move { ([(CONTENT_TYPE, "application/json")], json.to_string()).into_response() }
     };
     router
+        .route_layer(middleware::from_fn_with_state(known, query::refuse_unknown))
         .route("/api/v1/openapi.json", get(document))
         .route("/api/v1", axum::routing::any(no_such_path))
         .route("/api/v1/{*path}", axum::routing::any(no_such_path))

@@ -37,7 +37,8 @@ pub(crate) fn base() -> OpenApi {
         .version("1")
         .description(Some(
             "Keeps the Git organizations of a company safe. Errors are problems (RFC 9457) with a stable `code`. Lists are pages: give `next` as \
-             `after` to get what follows. Writes take an `Idempotency-Key`.",
+             `after` to get what follows. Writes take an `Idempotency-Key`. \
+             Parameters that an operation does not know are refused.",
         ))
         .license(Some(license))
         .build();
@@ -86,7 +87,9 @@ fn id(method: &str, path: &str) -> String {
         .join("_")
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+pub(super) fn operations(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
         ("get", &mut item.get),
         ("put", &mut item.put),

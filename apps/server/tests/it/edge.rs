@@ -596,3 +596,37 @@ async fn figures_are_for_those_who_may_look() {
         "ready\n"
     );
 }
+
+/// A misspelt parameter that is ignored would give the answer to another question.
+#[tokio::test]
+async fn no_operation_takes_a_parameter_that_it_does_not_know() {
+    let house = House::new().await;
+    let document = house.get("/openapi.json").await.body;
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else {
+                continue;
+            };
+            let parts = path.trim_start_matches("/api/v1").split('/');
+            let parts: Vec<&str> = parts
+                .map(|part| if part.starts_with('{') { "x" } else { part })
+                .collect();
+            let path = format!("{}?nonsense=1", parts.join("/"));
+            let answer = Answer::of(house.request(method.clone(), &path)).await;
+            assert_eq!(answer.problem(), "422 invalid nonsense", "{method} {path}");
+            let detail = answer.body["detail"].as_str().expect("a text");
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+                let name = parameter["name"].as_str().expect("a name");
+                assert!(detail.contains(&format!("`{name}`")), "{name}: {detail}");
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 40, "{tried}");
+    let limit = house.get("/organizations?limit=0").await;
+    assert_eq!(limit.problem(), "422 invalid limit");
+    let all = house.get("/organizations?all=perhaps").await;
+    assert_eq!(all.problem(), "422 invalid all");
+}

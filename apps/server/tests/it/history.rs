@@ -71,7 +71,7 @@ async fn the_history_is_read_in_both_directions() {
     for (query, problem) in [
         ("order=best", "422 invalid order"),
         ("subject=x", "422 invalid subject"),
-        ("before=x", "400 malformed"),
+        ("before=x", "422 invalid before"),
     ] {
         assert_eq!(
             house.get(&format!("/events?{query}")).await.problem(),
