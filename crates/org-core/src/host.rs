@@ -80,6 +80,14 @@ pub enum HostUrlError {
         /// The refused text.
         text: String,
     },
+    /// `htps:/gitlab.example.com`, which begins with a scheme that was mistyped.
+    #[error("the address begins with `{beginning}`; write https://{rest}")]
+    Mistyped {
+        /// What stands where the scheme belongs.
+        beginning: String,
+        /// What follows it.
+        rest: String,
+    },
     /// Neither `https` nor `http`.
     #[error("the scheme `{scheme}` is not supported; use https")]
     Scheme {
@@ -125,6 +133,16 @@ impl HostUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             if text.contains('@') {
                 return Err(HostUrlError::Credentials);
+            }
+            if let Some((scheme, after)) = text.split_once(':')
+                && (after.starts_with('/') || scheme.eq_ignore_ascii_case("https"))
+            {
+                let rest = after.trim_start_matches('/');
+                Self::parse(&format!("https://{rest}"), plain_http)?;
+                return Err(HostUrlError::Mistyped {
+                    beginning: text[..text.len() - rest.len()].to_owned(),
+                    rest: rest.to_owned(),
+                });
             }
             // What is no address with a scheme either is refused for that, since the advice would not help.
             Self::parse(&format!("https://{text}"), plain_http)?;

@@ -28,6 +28,15 @@ fn nothing_in(place: &Place) {
 }
 
 #[test]
+fn a_day_is_no_time() {
+    let args = ["schedule", "preview", "--from", "2027-03-27"];
+    let refused = Place::new().run(&args);
+    let told = &refused.code(2).stderr;
+    let expected = "write the day and the time with its zone, such as 2027-03-27T12:00:00Z";
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
 fn schedules() {
     let sim = Sim::company();
     let check = |flags: &[&str]| refused(&sim, 2, flags);

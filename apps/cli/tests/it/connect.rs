@@ -400,7 +400,7 @@ fn another_credential_keeps_everything_else() {
     let unasked = place.run(&["org", "reconnect", "acme"]);
     assert_snapshot!(unasked.code(2).stderr, @"
     error: a value is not right; nothing was changed
-      --token-secret or --token-stdin: there is no access token; give the token itself, or name a secret of the password manager
+      --token-secret or --token-stdin: there is no access token; give the token itself, name a secret of the password manager, or sign in at the host with `--sso`
     ");
 }
 

@@ -38,6 +38,18 @@ fn each_mistake_has_its_own_answer() {
         "the host address is not a valid URL (invalid international domain name); write it like https://gitlab.example.com",
     );
     check(
+        "htps:/gitlab",
+        "the address begins with `htps:/`; write https://gitlab",
+    );
+    check(
+        "https:gitlab.com/tools",
+        "the address begins with `https:`; write https://gitlab.com/tools",
+    );
+    check(
+        "gitlab.com:8443/tools",
+        "the host `gitlab.com:8443/tools` has no scheme; write https://gitlab.com:8443/tools",
+    );
+    check(
         "ssh://gitlab.com",
         "the scheme `ssh` is not supported; use https",
     );

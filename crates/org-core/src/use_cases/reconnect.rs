@@ -125,12 +125,23 @@ fn parse(
             .map_err(|error| errors.push(FieldError::new(Field::Login, error)))
             .ok(),
     };
-    let token = parse_token(&draft.token)
+    let token = token_of(&draft.token)
         .map_err(|error| errors.push(error))
         .ok();
     match (login, token) {
         (Some(login), Some(token)) => Ok((login, token)),
         _ => Err(UseCaseError::Invalid { errors }),
+    }
+}
+
+/// Where the new token is. Without one a person may as well mean to sign in, which is told here and not where a form has a choice for it.
+fn token_of(draft: &TokenDraft) -> Result<TokenSource, FieldError> {
+    match draft {
+        TokenDraft::Missing => Err(FieldError::new(
+            Field::Token,
+            "there is no access token; give the token itself, name a secret of the password manager, or sign in at the host with `--sso`",
+        )),
+        given => parse_token(given),
     }
 }
 

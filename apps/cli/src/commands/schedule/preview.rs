@@ -24,12 +24,18 @@ pub(crate) struct Args {
     count: u16,
 
     /// Show what comes after this time, such as 2027-03-27T12:00:00Z, instead of now
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<DateTime<Utc>>,
 
     /// Show the runs of this organization; without any of the flags above, those of its present schedule
     #[arg(long, value_name = "NAME")]
     organization: Option<String>,
+}
+
+/// A time as a person types it; what the parser of times says of a bare date helps nobody.
+fn time(text: &str) -> std::result::Result<DateTime<Utc>, &'static str> {
+    text.parse()
+        .map_err(|_| "write the day and the time with its zone, such as 2027-03-27T12:00:00Z")
 }
 
 impl Args {
