@@ -4,11 +4,12 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use metrics::Label;
+use org_core::accounts::Role;
 use org_core::ports::IdentityError;
 use org_core::use_cases::accounts::{
-    self, AccountError, ArrivalError, Caller, Departure, Returned, SignedIn,
+    self, AccountError, ArrivalError, Caller, Departure, Returned, SignedIn, UserDraft,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::cookie::Cookie;
 use super::redirect::local_path;
@@ -119,23 +120,42 @@ fn told(state: &AppState, error: &ArrivalError) -> Problem {
     }
 }
 
-/// Makes the first administrator, with the code that the server printed. On success the answer of [`entered`] is what the page sends.
+/// Makes the first administrator, with the code that the server printed and a password that was typed twice. Every mistake is told at once. On success the answer of [`entered`] is what the page sends.
 pub async fn set_up(
     state: &AppState,
     client: &Client,
     code: &SecretString,
     name: &str,
-    password: &SecretString,
+    (password, again): (&SecretString, &SecretString),
 ) -> Result<SignedIn, Problem> {
+    let mut mistakes = Vec::new();
     match state.setup().check(code) {
         CodeAnswer::Right => {}
         CodeAnswer::Wrong => {
-            return Err(Problem::invalid(
-                "code",
-                "this is not the code that the server printed at its start",
-            ));
+            let message = "this is not the code that the server printed at its start";
+            mistakes.push(("code".to_owned(), message.to_owned()));
         }
         CodeAnswer::Closed => return Err(AccountError::SetUpAlready.into()),
+    }
+    let draft = UserDraft {
+        name: name.to_owned(),
+        password: password.clone(),
+        role: Role::Administrator.to_string(),
+    };
+    if let Err(error) = draft.parse() {
+        let errors = Problem::from(error).body.errors;
+        mistakes.extend(errors.into_iter().map(|error| (error.field, error.message)));
+    }
+    if password.expose_secret() != again.expose_secret() {
+        mistakes.push(("again".to_owned(), "the two passwords differ".to_owned()));
+    }
+    if !mistakes.is_empty() {
+        let message = "the form has mistakes; nothing was made";
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message);
+        let all = mistakes.into_iter();
+        return Err(all.fold(problem, |problem, (field, message)| {
+            problem.at(&field, message)
+        }));
     }
     let signed_in = accounts::set_up(
         state.accounts(),

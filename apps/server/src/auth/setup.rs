@@ -63,8 +63,10 @@ impl SetupCode {
         let Some(code) = &state.code else {
             return CodeAnswer::Closed;
         };
-        let given = given.expose_secret().trim().to_lowercase();
-        if bool::from(code.expose_secret().as_bytes().ct_eq(given.as_bytes())) {
+        // The groups are there to be read; how they are set apart when they are typed says nothing.
+        let (code, given) = (letters(code), letters(given));
+        let (code, given) = (code.expose_secret(), given.expose_secret());
+        if bool::from(code.as_bytes().ct_eq(given.as_bytes())) {
             return CodeAnswer::Right;
         }
         state.failures += 1;
@@ -90,6 +92,21 @@ impl std::fmt::Debug for SetupCode {
     }
 }
 
+/// What is left of a code without what sets its groups apart.
+fn letters(code: &SecretString) -> SecretString {
+    let all = code.expose_secret().chars();
+    let kept: String = all
+        .filter(|letter| !is_between(*letter))
+        .flat_map(char::to_lowercase)
+        .collect();
+    SecretString::from(kept)
+}
+
+/// What may stand between the letters of a code: white space and whatever a program made of a dash.
+fn is_between(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +123,16 @@ mod tests {
             setup.check(&SecretString::from(" KKKK-kkkk-kkkk-kkkk ")),
             CodeAnswer::Right
         );
+        for spaced in [
+            "kkkkkkkkkkkkkkkk",
+            "kkkk kkkk kkkk kkkk",
+            "kkkk\u{2013}kkkk - kkkkkkkk",
+        ] {
+            assert_eq!(setup.check(&SecretString::from(spaced)), CodeAnswer::Right);
+        }
+        for wrong in ["", "kkkk-kkkk-kkkk-kkk", "kkkk-kkkk-kkkk-kkkkk"] {
+            assert_eq!(setup.check(&SecretString::from(wrong)), CodeAnswer::Wrong);
+        }
         setup.close();
         assert!(!setup.is_open());
         assert_eq!(setup.check(&code), CodeAnswer::Closed);

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use org_core::use_cases::accounts::{AccountError, Returned};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::assets::Assets;
@@ -101,22 +101,19 @@ async fn set_up(
 ) -> Response {
     let again = form.secret("again");
     let password = form.secret("password");
-    let refused = if password.expose_secret() == again.expose_secret() {
-        let code = form.secret("code");
-        let done = enter::set_up(&state, &client, &code, form.value("name"), &password).await;
-        match done {
-            Ok(signed_in) => {
-                let next = urls::with_notice(urls::DASHBOARD, Notice::Welcome);
-                return enter::entered(&state, &signed_in, Some(&next));
-            }
-            Err(problem) if problem.body.code == "conflict" => return go(urls::SIGN_IN),
-            Err(problem) => form.refused(&problem),
+    let (code, name) = (form.secret("code"), form.value("name"));
+    let done = enter::set_up(&state, &client, &code, name, (&password, &again)).await;
+    match done {
+        Ok(signed_in) => {
+            let next = urls::with_notice(urls::DASHBOARD, Notice::Welcome);
+            enter::entered(&state, &signed_in, Some(&next))
         }
-    } else {
-        form.at("again", "the two passwords differ")
-    };
-    let page = FirstRunPage::new(&csrf, refused);
-    render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        Err(problem) if problem.body.code == "conflict" => go(urls::SIGN_IN),
+        Err(problem) => {
+            let page = FirstRunPage::new(&csrf, form.refused(&problem));
+            render_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

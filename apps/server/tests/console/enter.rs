@@ -25,10 +25,24 @@ async fn the_first_administrator_is_made_with_the_code_and_signs_in_again() {
     assert_eq!(browser.value("#password").await, "");
     browser.is_accessible("first run, refused").await;
 
-    browser.fill("#code", place.code()).await;
+    // All of them are told at once.
+    browser.fill("#name", "not a name").await;
+    browser.fill("#password", "short").await;
+    browser.fill("#again", "other").await;
+    browser.click("button.primary").await;
+    browser.sees("4 fields need another look").await;
+    for field in ["#code", "#name", "#password", "#again"] {
+        let refused = format!("{field}[aria-invalid='true']");
+        browser.find(&refused).await;
+    }
+
+    let spaced = place.code().to_uppercase().replace('-', "  ");
+    browser.fill("#code", &spaced).await;
+    browser.fill("#name", NAME).await;
     browser.fill("#password", "short").await;
     browser.fill("#again", "short").await;
     browser.click("button.primary").await;
+    browser.sees("1 field needs another look").await;
     browser.find("#password[aria-invalid='true']").await;
     browser.fill("#password", PASSWORD).await;
     browser.fill("#again", "another one entirely").await;

@@ -253,7 +253,7 @@ pub async fn sweep(ports: &AccountPorts, lifetimes: SessionLifetimes) -> Result<
 
 impl UserDraft {
     /// The name and the role, or every mistake.
-    pub(super) fn parse(&self) -> Result<(UserName, Role), AccountError> {
+    pub fn parse(&self) -> Result<(UserName, Role), AccountError> {
         let mut errors = Vec::new();
         let name = self
             .name
