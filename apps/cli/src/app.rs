@@ -58,11 +58,6 @@ impl App {
 
     /// The use cases, wired to the data directory.
     pub(crate) async fn open(&self) -> Result<Session> {
-        if self.globals.server.is_some() {
-            return Err(CliError::usage("this command does not go with --server")
-                .hinted("run it on the machine of the installation, or use the console")
-                .into());
-        }
         let config = self.config()?;
         runtime::logging::init(&config.log, self.globals.verbose);
         Ok(Session {

@@ -8,8 +8,8 @@ use org_core::draft::Field;
 use runtime::environment::Environment;
 use runtime::remote::{Answer, Remote as Client, RemoteError, Verb};
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::commands::secret;
@@ -46,6 +46,13 @@ impl<T> From<Page<T>> for org_core::ports::Page<T> {
             next: page.next,
         }
     }
+}
+
+/// Reads a text that nobody but who needs it may see.
+pub(crate) fn secret_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
 }
 
 /// A problem, as RFC 9457 has it.

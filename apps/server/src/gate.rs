@@ -23,6 +23,8 @@ pub(crate) struct Gates {
     pub(crate) previews: Gate,
     /// Searching groups at hosts.
     pub(crate) searches: Gate,
+    /// Examining the whole installation.
+    pub(crate) examinations: Gate,
 }
 
 impl Gates {
@@ -35,6 +37,7 @@ impl Gates {
         Self {
             previews: gate(limits.previews, "previews of rules"),
             searches: gate(limits.searches, "searches for groups"),
+            examinations: gate(1, "examinations"),
         }
     }
 }

@@ -73,11 +73,22 @@ pub async fn examine_in(config: &Config, environment: Environment) -> Vec<Findin
             return findings;
         }
     };
-    findings.push(database(&runtime).await);
-    findings.push(vault(&runtime).await);
-    findings.extend(servers(&runtime).await);
-    findings.extend(organizations(&runtime).await);
+    findings.extend(of_running(&runtime).await);
     runtime.close().await;
+    findings
+}
+
+/// The same in a program that has the installation open.
+pub async fn examine_running(config: &Config, runtime: &Runtime) -> Vec<Finding> {
+    let mut findings = vec![data_directory(config)];
+    findings.extend(of_running(runtime).await);
+    findings
+}
+
+async fn of_running(runtime: &Runtime) -> Vec<Finding> {
+    let mut findings = vec![database(runtime).await, vault(runtime).await];
+    findings.extend(servers(runtime).await);
+    findings.extend(organizations(runtime).await);
     findings
 }
 

@@ -74,7 +74,7 @@ pub enum RemoteError {
     /// Requests cannot be made at all.
     #[error("requests cannot be made")]
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The server does not answer.
+    /// No connection to the server comes about, so that nothing was asked of it.
     #[error("the server at {address} cannot be reached")]
     Unreachable {
         /// Which one.
@@ -83,8 +83,8 @@ pub enum RemoteError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The answer did not come to its end.
-    #[error("the answer of the server broke off")]
+    /// The answer did not come, or not to its end; what was asked for may have been done.
+    #[error("the answer of the server got lost on the way")]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer is larger than any that makes sense.
     #[error("the answer of the server is too large")]
@@ -191,10 +191,14 @@ impl Remote {
             request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
         let mut response = request.send().await.map_err(|error| {
+            let reached = !error.is_connect();
             // The query may hold what a person looked for.
-            RemoteError::Unreachable {
-                address: self.base.to_string(),
-                source: Box::new(error.without_url()),
+            let source = Box::new(error.without_url());
+            if reached {
+                RemoteError::BrokenOff(source)
+            } else {
+                let address = self.base.to_string();
+                RemoteError::Unreachable { address, source }
             }
         })?;
         let status = response.status().as_u16();

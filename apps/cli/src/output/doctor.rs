@@ -1,13 +1,15 @@
 //! What is wrong with an installation.
 
+use std::borrow::Cow;
+
 use runtime::doctor::{Finding as CoreFinding, State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Describe, Row, Text};
 use crate::exit::Exit;
 
 /// What was looked at, and how it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Examination {
     /// Whether nothing is a problem.
@@ -17,13 +19,13 @@ pub(crate) struct Examination {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Finding {
     /// What it is.
     what: String,
     /// `ok`, `warning` or `problem`.
-    state: &'static str,
+    state: Cow<'static, str>,
     /// What was found.
     detail: String,
     /// What to do next.
@@ -40,11 +42,11 @@ impl From<&[CoreFinding]> for Examination {
                 .iter()
                 .map(|finding| Finding {
                     what: finding.what.clone(),
-                    state: match finding.state {
+                    state: Cow::Borrowed(match finding.state {
                         State::Good => "ok",
                         State::Warning => "warning",
                         State::Problem => "problem",
-                    },
+                    }),
                     detail: finding.detail.clone(),
                     next_step: finding.next_step.clone(),
                 })
@@ -69,7 +71,7 @@ impl Row for Finding {
     fn cells(&self) -> Vec<String> {
         vec![
             self.what.clone(),
-            self.state.to_owned(),
+            self.state.to_string(),
             self.detail.clone(),
             self.next_step.clone().unwrap_or_default(),
         ]

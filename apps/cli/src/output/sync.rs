@@ -169,6 +169,10 @@ impl SyncRun {
         &self.id
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state != "running"
+    }
+
     /// How a command ends whose last act it was.
     pub(crate) fn exit(&self) -> Exit {
         match &*self.state {

@@ -156,7 +156,7 @@ impl Describe for Checked {
 }
 
 /// The embedded vault has another key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Rotated {
     /// How many keys it has had.

@@ -1,5 +1,7 @@
 //! The same commands on the machine of the installation and over a server: the same output.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use futures_util::FutureExt;
@@ -226,6 +228,122 @@ fn the_same_commands_have_the_same_output() {
     ] {
         same(&place, &served, args);
     }
+}
+
+#[test]
+fn the_keys_of_the_vault_are_changed_over_the_server() {
+    let place = Place::new();
+    let served = Served::start(&place);
+    let run = |args: &[&str]| served.run(&place, args);
+    same(&place, &served, "doctor");
+    let rotated = run(&["vault", "rotate-key", "-o", "json"]).json();
+    assert_eq!(rotated["generation"], 2, "{rotated}");
+    let made = run(&["vault", "recovery-key"]).ok();
+    assert!(runtime::vaults::parse_recovery_key(made.trim()).is_ok());
+    let again = run(&["vault", "recovery-key"]);
+    assert_eq!(again.code, Some(7), "{}", again.stderr);
+    assert!(again.stderr.contains("--yes"), "{}", again.stderr);
+    let replaced = run(&["vault", "recovery-key", "--yes"]).ok();
+    assert_ne!(made, replaced);
+    let recover = run(&["vault", "recover"]);
+    assert_eq!(recover.code, Some(2));
+    assert!(
+        recover.stderr.contains("without --server"),
+        "{}",
+        recover.stderr
+    );
+}
+
+/// Stands before a server, and loses the first answer on its way back.
+fn lose_the_first_answer(listener: TcpListener, server: &str) {
+    let server = server
+        .strip_prefix("http://")
+        .expect("plain http")
+        .to_owned();
+    std::thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let mut client = client.expect("somebody connects");
+            let mut upstream = TcpStream::connect(&server).expect("the server listens");
+            let (mut asks, mut asked) = (
+                client.try_clone().expect("a socket"),
+                upstream.try_clone().expect("a socket"),
+            );
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut asks, &mut asked);
+            });
+            std::thread::spawn(move || {
+                if number == 0 {
+                    // By then the server has done what it was asked for.
+                    let _ = upstream.read(&mut [0; 1]);
+                    let _ = client.shutdown(Shutdown::Both);
+                } else {
+                    let _ = std::io::copy(&mut upstream, &mut client);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_gets_lost_on_the_way_is_asked_for_again_and_done_once() {
+    let (place, sim) = (Place::new(), Sim::company());
+    sim.connect(&place, &["--sync-manual"]).ok();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let between = listener.local_addr().expect("an address").to_string();
+    let served = Served::with(&place, &[("FORGEHOLD_SERVER__ALLOWED_HOSTS", &between)]);
+    let syncs = || {
+        place.json(&["sync", "list"])["items"]
+            .as_array()
+            .map(Vec::len)
+    };
+    let before = syncs().expect("a list");
+    lose_the_first_answer(listener, &served.url);
+    let between = format!("http://{between}");
+    let mut command = place.command(&["org", "sync", "acme", "--server", &between]);
+    command
+        .env_remove("FORGEHOLD_DATA_DIR")
+        .env("FORGEHOLD_API_TOKEN", &served.token);
+    let ran = Ran::from(command.output().expect("it runs"));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(syncs(), Some(before + 1));
+}
+
+#[test]
+fn what_a_server_synchronizes_is_shown_until_stopped() {
+    let (place, sim) = (Place::new(), Sim::company());
+    sim.connect(&place, &["--sync-manual"]).ok();
+    let served = Served::start(&place);
+    let mut command = served.command(&place, &["run", "-o", "json"]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let (said, shown) = (child.stderr.take(), child.stdout.take());
+    let mut said = BufReader::new(said.expect("it is piped")).lines();
+    let first = said.next().expect("a line").expect("text");
+    assert!(first.contains("the server synchronizes"), "{first}");
+    // One sync after the other, until one of them is shown: those before it looked the first time are no news.
+    let (sender, seen) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(shown.expect("it is piped")).lines() {
+            let _ = sender.send(line.expect("text"));
+        }
+    });
+    let line = loop {
+        served.run(&place, &["org", "sync", "acme"]).ok();
+        if let Ok(line) = seen.try_recv() {
+            break line;
+        }
+    };
+    let run: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(run["state"], "complete", "{line}");
+    let id = i32::try_from(child.id()).expect("small");
+    let id = rustix::process::Pid::from_raw(id).expect("a process");
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
+    let ended = child.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(0));
+    reader.join().expect("it reads to the end");
 }
 
 #[test]
@@ -532,16 +650,6 @@ fn who_is_not_let_in_is_told_what_to_do() {
     served
         .command(&place, &["org", "list", "--api-token-file", &file])
         .env_remove("FORGEHOLD_API_TOKEN");
-    check(
-        &mut served.command(&place, &["doctor"]),
-        2,
-        "does not go with --server",
-    );
-    check(
-        &mut served.command(&place, &["run"]),
-        2,
-        "does not go with --server",
-    );
     for (server, code, expected) in [
         ("http://127.0.0.1:1", 6, "cannot be reached"),
         ("http://forgehold.example.com", 2, "is not https"),
@@ -561,7 +669,7 @@ fn a_vault_that_is_away_takes_no_other_along() {
     let place = Place::new();
     place.run_with(&["secret", "add", "gitlab"], "a-value").ok();
     // Nobody listens there.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
     let token = place.file("bao-token", "a token");

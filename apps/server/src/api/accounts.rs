@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::body::Page;
-use super::body::account::{ApiToken, Me, NewApiToken, User};
+use super::body::account::{ApiToken, NewApiToken, User};
 use super::body::request::{ApiTokenForm, UserChangeForm, UserForm};
 use super::etag::{expected, unless_changed, with_tag};
 use super::extract::{Json, Path};
@@ -21,17 +21,10 @@ use crate::state::AppState;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(me))
         .routes(routes!(users, add_user))
         .routes(routes!(user, change_user, remove_user))
         .routes(routes!(tokens, issue))
         .routes(routes!(revoke))
-}
-
-/// Show who asks, and what they may do
-#[utoipa::path(get, path = "/me", tag = "accounts", responses((status = 200, body = Me)))]
-async fn me(Reader(caller): Reader) -> axum::Json<Me> {
-    axum::Json(Me::from(&caller))
 }
 
 /// List the people, in the order of their names

@@ -15,9 +15,11 @@ mod events;
 mod extract;
 pub mod health;
 mod idempotency;
+mod installation;
 mod inventory;
 mod jobs;
 mod licenses;
+mod me;
 mod openapi;
 mod organizations;
 pub mod problem;
@@ -43,7 +45,9 @@ fn operations() -> (Router<AppState>, OpenApi) {
     let router = OpenApiRouter::new()
         .merge(organizations::router())
         .merge(connecting::router())
+        .merge(installation::router())
         .merge(jobs::router())
+        .merge(me::router())
         .merge(sign_ins::router())
         .merge(inventory::router())
         .merge(licenses::router())

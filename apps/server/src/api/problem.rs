@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use org_core::ports::{HostError, StoreError};
 use org_core::use_cases::accounts::AccountError;
 use org_core::use_cases::{ErrorKind, UseCaseError};
+use runtime::OpenError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -181,6 +182,18 @@ impl From<UseCaseError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         UseCaseError::from(error).into()
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => error.into(),
+            OpenError::Vault(error) => UseCaseError::from(error).into(),
+            // What the configuration names is not as it should be, and only at the machine of the server it can be mended.
+            error => Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+                .hinted("look at the configuration of the server and the files that it names"),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! One's own account: the password, and where one is signed in.
 
 use askama::Template;
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
 use org_core::use_cases::accounts::{self, Caller, Via};
 use secrecy::ExposeSecret;
 
@@ -15,10 +15,13 @@ use super::urls;
 use super::view::Stamp;
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
+use crate::http::client::Client;
 use crate::state::AppState;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route(urls::ACCOUNT, get(show).post(change_password))
+    Router::new()
+        .route(urls::ACCOUNT, get(show).post(change_password))
+        .route(urls::SESSIONS, post(sign_out_elsewhere))
 }
 
 #[derive(Template)]
@@ -92,15 +95,30 @@ async fn show(
     ))
 }
 
+/// Ends the sessions of every other browser.
+async fn sign_out_elsewhere(
+    State(state): State<AppState>,
+    CurrentUser(caller): CurrentUser,
+    _: Csrf,
+    _: Form,
+) -> Result<Response, Problem> {
+    accounts::sign_out_elsewhere(state.accounts(), &caller).await?;
+    Ok(go_with(urls::ACCOUNT, Notice::SignedOutElsewhere))
+}
+
 async fn change_password(
     State(state): State<AppState>,
     CurrentUser(caller): CurrentUser,
+    Extension(client): Extension<Client>,
     csrf: Csrf,
     form: Form,
 ) -> Result<Response, Problem> {
     let (old, new) = (form.secret("old_password"), form.secret("password"));
     let form = if new.expose_secret() == form.secret("again").expose_secret() {
-        match accounts::change_own_password(state.accounts(), &caller, &old, &new).await {
+        let from = client.for_history();
+        let (ports, throttle) = (state.accounts(), state.throttle());
+        let asked = (&caller, from.address.as_str());
+        match accounts::change_own_password(ports, throttle, asked, (&old, &new)).await {
             Ok(_) => return Ok(go_with(urls::ACCOUNT, Notice::PasswordChanged)),
             Err(error) => form.refused(&error.into()),
         }

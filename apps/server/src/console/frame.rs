@@ -148,6 +148,7 @@ notices! {
     UserChanged = "user-changed", Good, "The account is changed.";
     UserRemoved = "user-removed", Good, "The account is removed.";
     PasswordChanged = "password-changed", Good, "The password is changed. Other sessions have ended.";
+    SignedOutElsewhere = "signed-out-elsewhere", Good, "You are signed in nowhere else.";
     TokenRevoked = "token-revoked", Good, "The API token is revoked.";
 }
 

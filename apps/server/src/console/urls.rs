@@ -11,6 +11,7 @@ pub(super) const SIGN_IN_PROVIDER: &str = "/sign-in/provider";
 pub(super) const SIGN_IN_CALLBACK: &str = "/sign-in/callback";
 pub(super) const SIGN_OUT: &str = "/sign-out";
 pub(super) const ACCOUNT: &str = "/account";
+pub(super) const SESSIONS: &str = "/account/sessions";
 pub(super) const ORGANIZATIONS: &str = "/organizations";
 pub(super) const ORGANIZATIONS_ROWS: &str = "/organizations/rows";
 pub(super) const ADD: &str = "/organizations/add";

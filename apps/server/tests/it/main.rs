@@ -6,6 +6,7 @@ mod crowded;
 mod described;
 mod edge;
 mod history;
+mod installation;
 mod oidc;
 mod openbao;
 mod people;

@@ -100,43 +100,52 @@ async fn connected_by_sso(
     draft: &OrganizationDraft,
     (way, no_sync): (Way, bool),
     asks: bool,
-    with: (&App, &Remote),
+    (app, remote): (&App, &Remote),
 ) -> Result<Job> {
     let mut form = form_of(draft);
     form["choose_groups"] = json!(asks);
     let begin = (ORGANIZATIONS, &until(no_sync)[..]);
-    let (follower, mut job) = signed_in(begin, (form, &draft.host), way, with).await?;
-    while asks && job.is_running() {
+    let (follower, mut job) = signed_in(begin, (form, &draft.host), way, (app, remote)).await?;
+    let (
+        SettingsDraft {
+            groups, personal, ..
+        },
+        mut agreed,
+    ) = (&draft.settings, false);
+    let personal = personal.map(|personal| personal == PersonalNamespace::Included);
+    while asks && job.is_running() && job.organization.is_none() {
         let id = job.id.clone();
         let Some(choice) = job.choice.take() else {
             job = follower.look(&id, GLANCE).await?;
             continue;
         };
-        let agreed = follower
-            .line
-            .aside(|| agrees(&with.0.output, &choice.check));
-        if !matches!(agreed, Ok(Answer::Yes)) {
-            let given_up = follower.give_up(&id).await;
-            return Err(agreed.err().unwrap_or(given_up));
+        if let Some(problem) = &choice.problem {
+            // The form is filled in anew; nothing of this sign-in shall stay.
+            let _ = follower.give_up(&id).await;
+            return Err(remote.problem(problem).into());
         }
-        let SettingsDraft {
-            groups, personal, ..
-        } = &draft.settings;
-        let form = json!({
-            "groups": groups,
-            "personal": personal.map(|personal| personal == PersonalNamespace::Included),
-        });
-        let path = ["jobs", id.as_str(), "choice"];
-        let chosen: Result<Job> = with.1.send(Verb::Post, &path, &[], Some(form)).await;
-        match chosen {
-            Ok(chosen) => job = chosen,
-            Err(failure) => {
-                // The form is filled in anew; nothing of this sign-in shall stay.
-                let _ = follower.give_up(&id).await;
-                return Err(failure);
+        if !agreed {
+            let line = &follower.line;
+            match line.aside(|| agrees(&app.output, &choice.check)) {
+                Ok(Answer::Yes) => agreed = true,
+                Ok(Answer::No) => return Err(follower.give_up(&id).await),
+                Err(failure) => {
+                    let _ = follower.give_up(&id).await;
+                    return Err(failure);
+                }
             }
         }
-        break;
+        let path = ["jobs", id.as_str(), "choice"];
+        let form = Some(json!({"groups": groups, "personal": personal}));
+        let chosen = remote.send::<Job>(Verb::Post, &path, &[], form);
+        job = match follower.unless_stopped(&id, chosen).await {
+            Ok(chosen) => chosen,
+            // It was refused, or the answer got lost on the way: the job tells.
+            Err(Failure::Error(error)) if !matches!(error.exit, Exit::Canceled | Exit::Denied) => {
+                follower.look(&id, GLANCE).await?
+            }
+            Err(failure) => return Err(failure),
+        };
     }
     follower.ended(job).await
 }

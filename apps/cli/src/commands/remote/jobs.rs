@@ -1,6 +1,8 @@
 //! Jobs of a server, and the person who waits for them.
 
+use std::future::Future;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +12,7 @@ use org_core::use_cases::follow::Stop;
 use runtime::environment::Environment;
 use runtime::remote::Verb;
 use secrecy::SecretString;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::app::{self, App};
@@ -19,13 +21,16 @@ use crate::exit::Exit;
 use crate::output::check::Check;
 use crate::output::sync::SyncRun;
 use crate::progress::Line;
-use crate::remote::{PAUSES, Remote};
+use crate::remote::{PAUSES, Remote, secret_text};
 
 /// How long one request waits for the end of a job.
 pub(super) const WAIT: Duration = Duration::from_secs(50);
 
 /// The same while a person looks on, or may have to be told something any moment.
 pub(super) const GLANCE: Duration = Duration::from_secs(1);
+
+/// How long a request that begins something may still take when the person has stopped.
+const LAST: Duration = Duration::from_secs(10);
 
 /// A job, as far as it is of use here.
 #[derive(Debug, Deserialize)]
@@ -76,21 +81,17 @@ impl From<TypedCode> for ProgressEvent {
 /// The page of the host where a person has to sign in.
 #[derive(Debug, Deserialize)]
 pub(super) struct SignInPage {
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "secret_text")]
     pub(super) url: SecretString,
     pub(super) redirect_uri: String,
-}
-
-fn secret<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
 }
 
 /// What a person has to agree to, or to choose.
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
     pub(super) check: Check,
+    /// Why the choice before was not taken.
+    pub(super) problem: Option<Value>,
 }
 
 impl Job {
@@ -117,6 +118,8 @@ pub(super) struct Follower<'a> {
     pub(super) line: Line,
     stop: Stop,
     signs_in: bool,
+    /// Whether the organization stands, so that there is nothing to be given up any more.
+    stands: AtomicBool,
 }
 
 impl<'a> Follower<'a> {
@@ -126,6 +129,7 @@ impl<'a> Follower<'a> {
             line: Line::new(&app.output),
             stop: app::stop()?,
             signs_in: false,
+            stands: AtomicBool::new(false),
         })
     }
 
@@ -139,7 +143,29 @@ impl<'a> Follower<'a> {
         self.signs_in = form.is_some_and(|form| form.get("sso").is_some());
         let mut query = query.to_vec();
         query.push(("wait", "0".to_owned()));
-        self.remote.begin(path, &query, form).await
+        let begun = Box::pin(self.remote.begin::<Job>(path, &query, form));
+        let begun = match select(self.stop.clone(), begun).await {
+            Either::Right((begun, _)) => return begun,
+            Either::Left(((), begun)) => begun,
+        };
+        // What the server may be beginning now has an id only once it has answered.
+        let timer = Environment::of_machine().timer;
+        match select(timer.sleep(LAST), begun).await {
+            Either::Right((begun, _)) => Err(self.stopped(&begun?.id).await),
+            Either::Left(_) => Err(untold()),
+        }
+    }
+
+    /// Has a request made, unless the person stops meanwhile.
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        id: &str,
+        request: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        match select(self.stop.clone(), Box::pin(request)).await {
+            Either::Right((answered, _)) => answered,
+            Either::Left(_) => Err(self.stopped(id).await),
+        }
     }
 
     /// How long one request waits while there is nothing to be told.
@@ -169,6 +195,8 @@ impl<'a> Follower<'a> {
             };
             let Some(pause) = pause else {
                 let job = answered?;
+                self.stands
+                    .store(job.organization.is_some(), Ordering::Relaxed);
                 if let Some(step) = job.steps.last() {
                     self.line
                         .set(format!("{} {}", step.name, step.detail).trim());
@@ -198,32 +226,34 @@ impl<'a> Follower<'a> {
 
     /// A person waits no longer: a sign-in is given up, and everything else goes on without them.
     async fn stopped(&self, id: &str) -> Failure {
-        let told = |message: &str| CliError::new(Exit::Canceled, message);
-        if !self.signs_in {
-            return told("no longer waited for; the server goes on").into();
+        let told = |message: &str| Failure::from(CliError::new(Exit::Canceled, message));
+        let goes_on = || told("no longer waited for; the server goes on");
+        if !self.signs_in || self.stands.load(Ordering::Relaxed) {
+            return goes_on();
         }
         let path = ["jobs", id];
         let given_up: Result<Job> = self.remote.send(Verb::Delete, &path, &[], None).await;
-        match given_up {
-            Ok(job) if job.has_failed() => return Failure::Canceled,
-            Ok(_) => {
-                let message = "the server gives the sign-in up once it has ended what it is at";
-                return told(message).into();
-            }
-            Err(_) => {}
-        }
         let now = [("wait", "0".to_owned())];
-        match self.remote.get::<Job>(&path, &now).await {
+        match given_up {
             Ok(job) if job.has_failed() => Failure::Canceled,
-            Ok(job) if job.organization.is_some() => {
-                told("it was too late to give the sign-in up: the organization stands")
-                    .hinted("`forgehold org remove` removes it, if nobody wants it")
-                    .into()
-            }
-            Ok(_) => told("no longer waited for; the server goes on").into(),
-            Err(_) => told("the server could not be told to give the sign-in up")
-                .hinted("it ends by itself after ten minutes")
-                .into(),
+            Ok(_) => told("the server gives the sign-in up once it has ended what it is at"),
+            Err(_) => match self.remote.get::<Job>(&path, &now).await {
+                Ok(job) if job.has_failed() => Failure::Canceled,
+                Ok(job) if job.organization.is_some() => {
+                    told("it was too late to give the sign-in up; the server goes on")
+                }
+                Ok(_) => goes_on(),
+                Err(_) => untold(),
+            },
         }
     }
+}
+
+fn untold() -> Failure {
+    CliError::new(
+        Exit::Canceled,
+        "the server could not be told to give the sign-in up",
+    )
+    .hinted("it is over by itself within the hour")
+    .into()
 }

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod history;
+mod installation;
 mod jobs;
 mod licenses;
 mod organizations;
@@ -10,18 +11,15 @@ mod secrets;
 mod signing_in;
 
 use org_core::draft::ScheduleDraft;
-use runtime::remote::Verb;
 use serde_json::{Value, json};
 
 use super::paging::{self, Paging};
-use super::{Command, device, group, here, schedule, vault};
+use super::{Command, device, group, here, schedule};
 use crate::app::App;
-use crate::error::{CliError, Result};
-use crate::exit::Exit;
+use crate::error::Result;
 use crate::output::Output;
 use crate::output::device::Device;
 use crate::output::organization::Organization;
-use crate::output::vault::{Checked, Vault};
 use crate::remote::{Page, Remote};
 
 pub(crate) use self::connecting::form_of;
@@ -38,30 +36,11 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
         Command::Secret(command) => secrets::run(command, app, remote).await,
         Command::Sync(command) => history::syncs(command, app, remote).await,
         Command::Events(args) => history::run(args, app, remote).await,
-        Command::Doctor(_) => Err(CliError::usage("this command does not go with --server")
-            .hinted("run it on the machine of the installation")
-            .into()),
-        Command::Vault(vault::Command::List(_)) => {
-            let page: Page<Vault> = remote.get(&["vaults"], &[]).await?;
-            let healthy = page.items.iter().all(Vault::is_healthy);
-            let mut list = app.output.list();
-            for vault in page.items {
-                list.push(vault);
-            }
-            list.finish(&app.output, ("--after", None))?;
-            Ok(if healthy {
-                Exit::Ok
-            } else {
-                Exit::ProblemFound
-            })
-        }
+        Command::Doctor(_) => installation::doctor(app, remote).await,
+        Command::Run(_) => installation::run(app, remote).await,
+        Command::Vault(command) => installation::vault(command, app, remote).await,
         Command::Device(device::Command::List(_)) => {
             whole::<Device>(&app.output, remote, &["devices"], &[]).await
-        }
-        Command::Vault(vault::Command::Check(_)) => {
-            let path = ["vaults", "check"];
-            let checked: Checked = remote.send(Verb::Post, &path, &[], None).await?;
-            vault::check::show(&checked, app)
         }
         Command::Schedule(schedule::Command::Preview(args)) => {
             let organization = match args.organization() {
@@ -73,11 +52,8 @@ pub(crate) async fn run(command: Command, app: &App, remote: &Remote) -> Result 
                 .transpose()?;
             schedule::preview::show(args, known, app)
         }
-        // What looks at no installation is the same everywhere; the rest says that it does not go.
-        other @ (Command::Run(_)
-        | Command::Vault(_)
-        | Command::Completions(_)
-        | Command::Man(_)) => here(other, app).await,
+        // What looks at no installation is the same everywhere.
+        other @ (Command::Completions(_) | Command::Man(_)) => here(other, app).await,
     }
 }
 

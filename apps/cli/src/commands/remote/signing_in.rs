@@ -108,7 +108,8 @@ impl Visited<'_> {
         let path = ["jobs", self.id, "answer"];
         let answer = json!({"answer": visit.target.expose_secret()});
         let remote = self.follower.remote;
-        let answered: Result<Job> = remote.send(Verb::Post, &path, &[], Some(answer)).await;
+        let answered = remote.send::<Job>(Verb::Post, &path, &[], Some(answer));
+        let answered = self.follower.unless_stopped(self.id, answered).await;
         let page = match &answered {
             Ok(Job {
                 signed_in_as: Some(login),

@@ -3,7 +3,7 @@
 pub(crate) mod check;
 mod list;
 mod recover;
-mod recovery_key;
+pub(crate) mod recovery_key;
 mod rotate_key;
 
 use clap::Subcommand;

@@ -1,6 +1,6 @@
 //! `forgehold vault recovery-key`.
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
 use crate::error::{CliError, Failure, Result};
@@ -17,22 +17,41 @@ pub(crate) struct Args {
     yes: bool,
 }
 
+impl Args {
+    /// Whether an earlier recovery key may be replaced without a question.
+    pub(crate) const fn agrees(&self) -> bool {
+        self.yes
+    }
+}
+
 pub(crate) async fn run(args: Args, app: &App) -> Result {
     let session = app.open().await?;
     let earlier = session.runtime().recovery_key_made_at().await?;
-    if let Some(made_at) = earlier.filter(|_| !args.yes) {
-        let message = format!(
-            "there is a recovery key of {}, which opens nothing once another one is made",
-            crate::output::time::stamp(made_at)
-        );
-        if !prompt::is_possible() {
-            return Err(CliError::unconfirmed(message, "repeat with --yes").into());
-        }
-        if prompt::yes("Replace it?", &message, Answer::No)? == Answer::No {
-            return Err(Failure::Canceled);
-        }
-    }
+    let earlier = earlier.map(crate::output::time::stamp);
+    confirm(earlier.as_deref().filter(|_| !args.yes))?;
     let key = session.runtime().make_recovery_key(&session.actor).await?;
+    show(&key, app)
+}
+
+/// Has a person agree that the key made then is replaced, if there is one.
+pub(crate) fn confirm(made_at: Option<&str>) -> Result<()> {
+    let Some(made_at) = made_at else {
+        return Ok(());
+    };
+    let message = format!(
+        "there is a recovery key of {made_at}, which opens nothing once another one is made"
+    );
+    if !prompt::is_possible() {
+        return Err(CliError::unconfirmed(message, "repeat with --yes").into());
+    }
+    match prompt::yes("Replace it?", &message, Answer::No)? {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(Failure::Canceled),
+    }
+}
+
+/// Shows the key to the one person that it is for.
+pub(crate) fn show(key: &SecretString, app: &App) -> Result {
     app.output
         .note("write this down and lock it away, apart from this machine; it is not shown again:");
     // The one place at which a secret goes out, since it is for the person alone.

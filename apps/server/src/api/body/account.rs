@@ -71,6 +71,40 @@ impl ApiToken {
     }
 }
 
+/// A browser that somebody is signed in with.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BrowserSession {
+    /// What the browser says it is.
+    pub agent: String,
+    /// Where from, as the server saw it.
+    pub address: String,
+    /// When they signed in.
+    pub created_at: String,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: String,
+    /// When it ends whatever happens.
+    pub expires_at: String,
+}
+
+impl From<&org_core::accounts::Session> for BrowserSession {
+    fn from(session: &org_core::accounts::Session) -> Self {
+        Self {
+            agent: session.agent.clone(),
+            address: session.address.clone(),
+            created_at: stamp(session.created_at),
+            last_used_at: stamp(session.last_used_at),
+            expires_at: stamp(session.expires_at),
+        }
+    }
+}
+
+/// Sessions that have ended.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct EndedSessions {
+    /// How many.
+    pub ended: u64,
+}
+
 /// A new API token, with what is shown now and never again.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct NewApiToken {

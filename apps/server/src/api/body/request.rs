@@ -480,6 +480,25 @@ pub struct UserForm {
     pub role: String,
 }
 
+/// Another password of one's own.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordForm {
+    /// The present one.
+    pub old_password: Hidden,
+    /// The new one.
+    pub password: Hidden,
+}
+
+/// A recovery key to be made.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryKeyForm {
+    /// Whether an earlier one may be replaced, which opens nothing any more then.
+    #[serde(default)]
+    pub replace: bool,
+}
+
 /// What shall change of a person; exactly one of these.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -300,3 +300,30 @@ impl Checked {
         }
     }
 }
+
+/// The embedded vault has another key.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Rotated {
+    /// How many keys it has had.
+    pub generation: u64,
+}
+
+/// Whether the embedded vault has a recovery key; the key itself is told once, when it is made.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RecoveryKey {
+    /// When it was made; null if there is none.
+    pub made_at: Option<String>,
+}
+
+/// A new recovery key, shown now and never again.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct NewRecoveryKey {
+    /// The key: write it down and lock it away, apart from the server.
+    pub value: String,
+}
+
+impl std::fmt::Debug for NewRecoveryKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewRecoveryKey")
+    }
+}

@@ -15,7 +15,8 @@ use crate::event::{Actor, Event, Subject};
 pub use arrival::{ArrivalError, Departure, Returned, arrive, depart, link_account};
 pub use error::{AccountError, AccountField, AccountMistake};
 pub use sign_in::{
-    Client, SignedIn, by_session, by_token, is_set_up, set_up, sign_in, sign_out, sweep,
+    Client, SignedIn, by_session, by_token, is_set_up, set_up, sign_in, sign_out,
+    sign_out_elsewhere, sweep,
 };
 pub use tokens::{IssuedToken, TokenDraft, issue_token, revoke_token, tokens};
 pub use users::{

@@ -13,7 +13,7 @@ use crate::accounts::{
 };
 use crate::event::{Actor, Event, Subject};
 use crate::ids::UserId;
-use crate::ports::{AccountChange, AccountPorts, EndedSessions, Stale, StoreError};
+use crate::ports::{AccountChange, AccountPorts, Clock, EndedSessions, Stale, StoreError};
 
 /// How many browsers one person is signed in with; a program that signs in again and again pushes out only what is not used.
 const SESSIONS_LIMIT: u32 = 100;
@@ -100,6 +100,43 @@ pub async fn set_up(
     }
 }
 
+/// An attempt to show a password, which counts as failed until it was right: so many attempts at once are counted like many attempts in a row.
+pub(super) struct Attempt<'a> {
+    throttle: &'a Mutex<Throttle>,
+    account: &'a str,
+    address: &'a str,
+}
+
+impl<'a> Attempt<'a> {
+    /// Refused with the time to wait, if there were too many.
+    pub(super) fn begin(
+        throttle: &'a Mutex<Throttle>,
+        (account, address): (&'a str, &'a str),
+        clock: &dyn Clock,
+    ) -> Result<Self, AccountError> {
+        let now = clock.now();
+        // A throttle is changed in single steps, so a panic elsewhere leaves it whole.
+        let mut counted = throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        counted
+            .admit(account, address, now)
+            .map_err(|wait| AccountError::TooManyAttempts { wait })?;
+        counted.failed(account, address, now);
+        Ok(Self {
+            throttle,
+            account,
+            address,
+        })
+    }
+
+    /// The password was right.
+    pub(super) fn succeeded(self) {
+        self.throttle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .succeeded(self.account, self.address);
+    }
+}
+
 /// Signs somebody in. Each success is a session of its own, whatever the browser showed before.
 pub async fn sign_in(
     ports: &AccountPorts,
@@ -112,15 +149,8 @@ pub async fn sign_in(
     // A name that nobody can have is guessing too, and is counted as one account.
     let parsed = name.parse::<UserName>().ok();
     let account = parsed.as_ref().map_or("", UserName::as_str);
+    let attempt = Attempt::begin(throttle, (account, &client.address), &*ports.clock)?;
     let now = ports.clock.now();
-    {
-        // A throttle is changed in single steps, so a panic elsewhere leaves it whole.
-        let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        throttle
-            .admit(account, &client.address, now)
-            .map_err(|wait| AccountError::TooManyAttempts { wait })?;
-        throttle.failed(account, &client.address, now);
-    }
     let user = match &parsed {
         Some(name) => ports.accounts.find_user(name).await?,
         None => None,
@@ -129,10 +159,7 @@ pub async fn sign_in(
     let right = ports.passwords.verify(password, hash).await?;
     match user {
         Some(user) if right && user.is_open() => {
-            throttle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .succeeded(account, &client.address);
+            attempt.succeeded();
             begin(ports, user, client, lifetimes, "").await
         }
         Some(user) => {
@@ -187,6 +214,32 @@ pub async fn sign_out(ports: &AccountPorts, caller: &Caller) -> Result<(), Accou
             .await?;
     }
     Ok(())
+}
+
+/// Signs whoever asks out everywhere but where they ask. Answers how many sessions ended.
+pub async fn sign_out_elsewhere(
+    ports: &AccountPorts,
+    caller: &Caller,
+) -> Result<u64, AccountError> {
+    let here = match &caller.via {
+        Via::Session(session) => Some(session.digest),
+        Via::Token(_) | Via::Machine => None,
+    };
+    let mut ended = 0;
+    for session in ports.accounts.sessions(caller.user.id).await? {
+        if Some(session.digest) == here {
+            continue;
+        }
+        let now = ports.clock.now();
+        let signed_out = event(now, &caller.actor(), &caller.user.name, "user.signed_out")
+            .with_message(format!("from {}, from elsewhere", session.address));
+        let was_there = ports
+            .accounts
+            .end_session(session.digest, &[signed_out])
+            .await?;
+        ended += u64::from(was_there);
+    }
+    Ok(ended)
 }
 
 /// Who shows this in a browser; `None` if nobody does, or no longer.

@@ -1,8 +1,12 @@
 //! People: adding them, changing what they may do, and closing their accounts.
 
+use std::sync::Mutex;
+
 use secrecy::SecretString;
 
+use super::sign_in::Attempt;
 use super::{AccountError, AccountField, Caller, Via, event, parse_password};
+use crate::accounts::throttle::Throttle;
 use crate::accounts::{Role, User, UserName};
 use crate::event::{Actor, Event, FieldChange};
 use crate::ids::UserId;
@@ -251,20 +255,25 @@ pub async fn reset_password(
 }
 
 /// Gives whoever asks another password; all their sessions end but the one that they ask with.
+///
+/// The present password is asked for, and guessing it is slowed like guessing it at a sign-in from that address.
 pub async fn change_own_password(
     ports: &AccountPorts,
-    caller: &Caller,
-    old: &SecretString,
-    new: &SecretString,
+    throttle: &Mutex<Throttle>,
+    (caller, address): (&Caller, &str),
+    (old, new): (&SecretString, &SecretString),
 ) -> Result<User, AccountError> {
-    let right = ports
-        .passwords
-        .verify(old, caller.user.password.present())
-        .await?;
-    if !right {
+    let attempt = Attempt::begin(
+        throttle,
+        (caller.user.name.as_str(), address),
+        &*ports.clock,
+    )?;
+    let present = caller.user.password.present();
+    if !ports.passwords.verify(old, present).await? {
         let message = "this is not your password";
         return Err(AccountError::at(AccountField::OldPassword, message));
     }
+    attempt.succeeded();
     let sessions = match &caller.via {
         Via::Session(session) => EndedSessions::AllBut(session.digest),
         Via::Token(_) | Via::Machine => EndedSessions::All,

@@ -16,7 +16,7 @@ use crate::testing::{ManualClock, MemoryStore, account_ports};
 use crate::use_cases::accounts::{
     Account, AccountError, Caller, Client, SignedIn, TokenDraft, UserDraft, add_user, by_session,
     by_token, change_own_password, change_role, close, is_set_up, issue_token, remove_user, reopen,
-    reset_password, revoke_token, set_up, sign_in, sign_out, tokens,
+    reset_password, revoke_token, set_up, sign_in, sign_out, sign_out_elsewhere, tokens,
 };
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -268,19 +268,39 @@ fn whoever_changes_their_own_password_stays_signed_in_here_and_nowhere_else() {
     let elsewhere = house.sign_in("ada", PASSWORD).expect("right");
     let caller = house.caller(&house.ada).expect("signed in");
     let new = secret("a new password of some words");
+    let throttle = Mutex::new(Throttle::new());
     let change = |old: &str| {
         block_on(change_own_password(
             &house.ports,
-            &caller,
-            &secret(old),
-            &new,
+            &throttle,
+            (&caller, "192.0.2.1"),
+            (&secret(old), &new),
         ))
     };
     let wrong = change("not it at all").expect_err("refused");
     assert_eq!(wrong.to_string(), "old_password: this is not your password");
     change(PASSWORD).expect("right");
+    // Whoever sits at a browser that somebody left guesses no faster here than at the sign-in.
+    let guesses = (0..100).map(|guess| change(&format!("guess {guess}")));
+    let slowed = guesses
+        .filter_map(Result::err)
+        .find(|error| matches!(error, AccountError::TooManyAttempts { wait } if !wait.is_zero()));
+    assert!(slowed.is_some());
     assert!(house.caller(&house.ada).is_some());
     assert_eq!(house.caller(&elsewhere), None);
+}
+
+#[test]
+fn whoever_signs_out_elsewhere_stays_signed_in_here() {
+    let house = House::new();
+    let elsewhere = house.sign_in("ada", PASSWORD).expect("right");
+    let caller = house.caller(&house.ada).expect("signed in");
+    let ended = block_on(sign_out_elsewhere(&house.ports, &caller)).expect("a store");
+    assert_eq!(ended, 1);
+    assert!(house.caller(&house.ada).is_some());
+    assert_eq!(house.caller(&elsewhere), None);
+    let again = block_on(sign_out_elsewhere(&house.ports, &caller)).expect("a store");
+    assert_eq!(again, 0);
 }
 
 #[test]
