@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use org_core::accounts::{Level, SecretDigest};
 use org_core::ports::{Begun, KeptAnswer, KeyedRequest};
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::problem::Problem;
 use crate::auth::extract::program;
@@ -43,6 +44,17 @@ const HEADERS: [HeaderName; 3] = [CONTENT_TYPE, ETAG, LOCATION];
 /// Says on an answer that it holds something that is shown once, so that it must not be kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NotKept;
+
+/// Says on an answer what is kept of it, where it holds something that is for whoever asked first alone.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptAs(Vec<u8>);
+
+impl KeptAs {
+    /// This, as JSON.
+    pub(crate) fn of(body: &impl Serialize) -> Self {
+        Self(serde_json::to_vec(body).expect("texts and numbers always serialize"))
+    }
+}
 
 /// Answers a write that was done before under its key.
 pub(crate) async fn keyed(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -117,7 +129,11 @@ async fn attempt(state: &AppState, request: Request, next: Next) -> Result<Respo
             ));
         }
     };
-    if bytes.len() <= BODY_LIMIT {
+    let kept = match parts.extensions.get::<KeptAs>() {
+        Some(KeptAs(kept)) => kept.clone(),
+        None => bytes.to_vec(),
+    };
+    if kept.len() <= BODY_LIMIT {
         let headers = HEADERS.iter().filter_map(|name| {
             let value = parts.headers.get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
@@ -125,7 +141,7 @@ async fn attempt(state: &AppState, request: Request, next: Next) -> Result<Respo
         let kept = KeptAnswer {
             status: parts.status.as_u16(),
             headers: headers.collect(),
-            body: bytes.to_vec(),
+            body: kept,
         };
         answers.answer(&keyed, &kept, until).await?;
     } else {

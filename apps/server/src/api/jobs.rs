@@ -49,7 +49,7 @@ async fn job(
     let wait = waiting.duration()?;
     let job = find(&state, &id)?;
     job.wait(wait).await;
-    Ok(axum::Json(job.body_for(caller.0.user.id)))
+    Ok(axum::Json(job.body_for(&caller.0)))
 }
 
 pub(super) fn find(state: &AppState, id: &str) -> Result<Arc<RunningJob>, Problem> {

@@ -26,6 +26,7 @@ use super::body::schedule::Preview;
 use super::body::sync::{HeldSync, SyncRun, Vanishing};
 use super::etag::{checked, guarded, not_modified, tagged};
 use super::extract::{Json, Path, Query};
+use super::idempotency::KeptAs;
 use super::problem::Problem;
 use crate::auth::{Manager, Reader, Writer};
 use crate::jobs::{Job as RunningJob, Outcome};
@@ -76,12 +77,20 @@ impl Waiting {
 }
 
 /// The answer to whoever does not wait longer: the job, and where to look.
-/// Only who began it gets here, and so the code of a sign-in too.
 pub(crate) fn accepted(job: &RunningJob) -> Response {
     let location =
         HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)).expect("a UUID is plain");
-    let body = axum::Json(job.body_for_owner());
-    (StatusCode::ACCEPTED, [(LOCATION, location)], body).into_response()
+    let mut response = to_owner(StatusCode::ACCEPTED, job);
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// A job as whoever began it sees it, with what a sign-in waits for. Of that nothing is kept for a request that is sent again: it is asked of the
+/// job then.
+pub(crate) fn to_owner(status: StatusCode, job: &RunningJob) -> Response {
+    let mut response = (status, axum::Json(job.body_for_owner())).into_response();
+    response.extensions_mut().insert(KeptAs::of(&job.body()));
+    response
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use org_core::use_cases::accounts::Caller;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +16,7 @@ use super::body::request::{AnswerForm, ChoiceForm};
 use super::connecting::SearchedGroups;
 use super::extract::{Json, Path, Query};
 use super::jobs::find;
+use super::organizations::to_owner;
 use super::problem::Problem;
 use crate::auth::Manager;
 use crate::group_search;
@@ -54,11 +55,11 @@ async fn answer(
     State(state): State<AppState>,
     Path(id): Path<String>,
     Json(form): Json<AnswerForm>,
-) -> Result<axum::Json<Job>, Problem> {
+) -> Result<Response, Problem> {
     let job = own(&state, &caller, &id)?;
     job.answer(form.parse()?, initiator(&caller))?;
     job.looked_into().await;
-    Ok(axum::Json(job.body_for_owner()))
+    Ok(to_owner(StatusCode::OK, &job))
 }
 
 /// Find groups that whoever signed in sees by a part of their path
@@ -85,16 +86,16 @@ async fn choose(
     State(state): State<AppState>,
     Path(id): Path<String>,
     Json(form): Json<ChoiceForm>,
-) -> Result<axum::Json<Job>, Problem> {
+) -> Result<Response, Problem> {
     let job = own(&state, &caller, &id)?;
     job.choose(form.scope()?).await?;
-    Ok(axum::Json(job.body_for_owner()))
+    Ok(to_owner(StatusCode::OK, &job))
 }
 
 /// Give up a sign-in
 ///
-/// Nothing of it stays. With 202 it has something to end first, and the job tells once that is done; with 409 there is nothing to be given up, or
-/// the host was faster.
+/// Nothing comes of it, whatever the host agrees to by then. With 202 it has something to end first, and the job tells once that is done; with 409
+/// there is nothing to be given up any more.
 #[utoipa::path(delete, path = "/jobs/{job}", tag = "jobs", params(("job" = String, Path, description = "its id")),
     responses((status = 200, body = Job), (status = 202, body = Job)))]
 pub(super) async fn give_up(
@@ -113,14 +114,12 @@ pub(super) async fn give_up(
         let message = format!("the job {id} is no sign-in that is under way");
         return Err(conflict(message, "what is under way goes on to its end"));
     }
-    let body = || axum::Json(job.body_for_owner());
     match job.wait(END).await {
-        None => Ok((StatusCode::ACCEPTED, body()).into_response()),
-        Some(Outcome::Failed(_)) => Ok(body().into_response()),
+        None => Ok(to_owner(StatusCode::ACCEPTED, &job)),
+        Some(Outcome::Failed(_)) => Ok(to_owner(StatusCode::OK, &job)),
         Some(_) => {
             let message = "the sign-in was done before it could be given up".to_owned();
-            let hint = "the job tells which organization stands; remove it if nobody wants it";
-            Err(conflict(message, hint))
+            Err(conflict(message, "the job tells what came of it"))
         }
     }
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::form::Form;
 use super::view::{counted, duration, sentence};
 use crate::api::problem::Problem;
-use crate::jobs::{Job, Waits};
+use crate::jobs::{Job, Outcome, Waits};
 
 /// How many attempts are remembered.
 const REMEMBERED: usize = 200;
@@ -202,7 +202,14 @@ impl Attempt {
     }
 
     pub(super) fn course(&self) -> Course {
-        lock(&self.course).clone()
+        let mut course = lock(&self.course).clone();
+        // What broke off has told nobody of its end.
+        if course.end.is_none()
+            && let Some(Outcome::Failed(problem)) = self.job.now().outcome
+        {
+            course.end = Some(End::Failed(problem));
+        }
+        course
     }
 
     /// What a person has to do before anything goes on.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use org_core::accounts::Level;
 use org_core::ids::{OrganizationId, UserId};
 use org_core::oauth::StateHash;
 use org_core::sync::run::SyncRun;
+use org_core::use_cases::accounts::Caller;
 use org_core::use_cases::follow::Stop;
 use org_core::use_cases::{Progress, ProgressEvent};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use uuid::Uuid;
 
 use super::sign_in::{Said, Waits};
@@ -80,6 +82,10 @@ pub struct Progressed {
     pub asked: Option<StateHash>,
     /// The login of whoever signed in.
     pub signed_in: Option<String>,
+    /// Whether what was granted is being made use of; from then on nothing is given up.
+    pub decided: bool,
+    /// Whether somebody gave it up.
+    pub given_up: bool,
     /// The organization, from the moment that it stands.
     pub stands: Option<OrganizationId>,
     /// What came of it; `None` while it is being done.
@@ -100,7 +106,6 @@ pub struct Job {
     /// When it was begun.
     pub started_at: DateTime<Utc>,
     state: watch::Sender<Progressed>,
-    given_up: watch::Sender<bool>,
     talk: Option<Talk>,
 }
 
@@ -109,12 +114,15 @@ pub struct Job {
 pub(super) struct Talk {
     pub(super) say: mpsc::Sender<Said>,
     heard: Mutex<Option<mpsc::Receiver<Said>>>,
+    /// One of the places of those who wait for a person, until somebody has not to be waited for any more.
+    waiting: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Talk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(waiting: OwnedSemaphorePermit) -> Self {
         let (say, heard) = mpsc::channel(1);
         Self {
+            waiting: Mutex::new(Some(waiting)),
             say,
             heard: Mutex::new(Some(heard)),
         }
@@ -135,7 +143,6 @@ impl Job {
             name,
             started_at,
             state: watch::Sender::new(Progressed::default()),
-            given_up: watch::Sender::new(false),
             talk,
         }
     }
@@ -176,9 +183,15 @@ impl Job {
         self.state.send_modify(change);
     }
 
-    /// The organization stands, whatever follows in the same job.
+    /// The organization stands, whatever follows in the same job: nobody is waited for any more.
     pub(crate) fn stands(&self, organization: OrganizationId) {
         self.change(|state| state.stands = Some(organization));
+        if let Some(talk) = &self.talk {
+            talk.waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+        }
     }
 
     pub(super) const fn talk(&self) -> Option<&Talk> {
@@ -196,26 +209,41 @@ impl Job {
         heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Ends a sign-in, wherever a person is at it; `false` if that is not what is going on. What the host agrees to in this very moment may be
-    /// faster.
+    /// Ends a sign-in, wherever a person is at it: whatever the host agrees to by then, nothing comes of it. `false` if that is not what is
+    /// going on, or if use is being made already of what was granted.
     pub fn give_up(&self) -> bool {
-        let Progressed {
-            stands, outcome, ..
-        } = self.now();
-        let signs_in = self.talk.is_some() && stands.is_none() && outcome.is_none();
-        if signs_in {
-            self.given_up.send_replace(true);
-        }
-        signs_in
+        let mut accepted = false;
+        self.state.send_if_modified(|state| {
+            accepted = self.talk.is_some() && !state.decided && state.outcome.is_none();
+            state.given_up |= accepted;
+            accepted
+        });
+        accepted
+    }
+
+    /// Makes use of what was granted, unless somebody gave the job up: of the two, one comes first.
+    pub(super) fn decide(&self) -> bool {
+        let mut decided = false;
+        self.state.send_if_modified(|state| {
+            decided = !state.given_up;
+            state.decided = decided;
+            decided
+        });
+        decided
+    }
+
+    /// Takes it back, since nothing came of it.
+    pub(super) fn undecide(&self) {
+        self.change(|state| state.decided = false);
     }
 
     /// Comes when the server stops, or when somebody gives the job up.
     pub(crate) fn stop(&self, server: Stop) -> Stop {
-        let mut given_up = self.given_up.subscribe();
+        let mut state = self.state.subscribe();
         let stop = async move {
             tokio::select! {
                 () = server => {}
-                _ = given_up.wait_for(|given_up| *given_up) => {}
+                _ = state.wait_for(|state| state.given_up) => {}
             }
         };
         stop.boxed().shared()
@@ -226,9 +254,10 @@ impl Job {
         self.owner == Some(user)
     }
 
-    /// As programs of that user read it.
-    pub fn body_for(&self, user: UserId) -> body::Job {
-        if self.is_of(user) {
+    /// As a program reads it. What a sign-in waits for is shown to those alone who could have begun it for that person: a token that may only look
+    /// must not decide with which account it is done.
+    pub fn body_for(&self, caller: &Caller) -> body::Job {
+        if self.is_of(caller.user.id) && caller.require(Level::Admin).is_ok() {
             self.body_for_owner()
         } else {
             self.body()

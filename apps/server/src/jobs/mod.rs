@@ -10,6 +10,7 @@ mod sign_in;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::metrics::Label;
@@ -114,18 +115,11 @@ impl Jobs {
         let waiting = self.sign_ins.clone().try_acquire_owned().map_err(|_| {
             let message = format!("{SIGN_INS} sign-ins wait for a person already");
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_jobs", message)
-                .hinted("finish them or give them up; each is over after ten minutes")
+                .hinted("finish them or give them up; each is over within the hour")
                 .retry_after(60)
         })?;
-        let waiting = |job| {
-            let work = Box::pin(work(job));
-            async move {
-                let _waiting = waiting;
-                work.await
-            }
-        };
-        let talk = Some(Talk::new());
-        self.spawn(state, about, Some(owner), talk, waiting).await
+        let talk = Some(Talk::new(waiting));
+        self.spawn(state, about, Some(owner), talk, work).await
     }
 
     async fn spawn<F>(
@@ -142,12 +136,20 @@ impl Jobs {
         refuse_when_stopping(state)?;
         let (id, now) = (state.ports().ids.next_id(), state.ports().clock.now());
         let job = Arc::new(Job::new((id, now), about, owner, talk));
-        let work = work(job.clone());
         let mut running = self.with_room().await?;
+        // Only now, so that whatever begins with it is sure to be done.
+        let work = work(job.clone());
         self.remember(&job);
         let ended = job.clone();
         running.spawn(async move {
-            let outcome = work.await;
+            // What goes wrong in one job is no reason to have its followers wait for ever.
+            let outcome = AssertUnwindSafe(work).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| {
+                tracing::error!(job = %ended.id, "a job broke off");
+                let message = "the work broke off, which is a defect of this program";
+                let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message);
+                Outcome::Failed(problem.hinted("the log of the server tells more"))
+            });
             ended.change(|state| {
                 state.waits = None;
                 state.outcome = Some(outcome);
@@ -193,10 +195,18 @@ impl Jobs {
         let mut known = lock(&self.known);
         known.jobs.insert(job.id, job.clone());
         known.order.push_back(job.id);
-        while known.order.len() > REMEMBERED {
-            if let Some(oldest) = known.order.pop_front() {
-                known.jobs.remove(&oldest);
+        // Whoever waits for one that is under way must find it.
+        let mut spared = known.order.len().saturating_sub(REMEMBERED);
+        while spared > 0
+            && let Some(at) = known.order.iter().position(|id| {
+                let job = known.jobs.get(id);
+                job.is_none_or(|job| job.now().outcome.is_some())
+            })
+        {
+            if let Some(id) = known.order.remove(at) {
+                known.jobs.remove(&id);
             }
+            spared -= 1;
         }
     }
 

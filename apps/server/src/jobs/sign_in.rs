@@ -1,13 +1,15 @@
 //! Sign-ins as jobs: a person signs in at the host, by a code or on its page, and may choose afterwards what shall be covered.
 //!
 //! One task has a sign-in from its begin to its end. What a person says is told to it ([`Job::answer`], [`Job::choose`], [`Job::give_up`]) and
-//! never done beside it, so that nothing is done twice; and however it ends, the task gives back what it holds.
+//! never done beside it, so that nothing is done twice. The task gives back what nobody wants; what a program that dies leaves behind, cleaning
+//! up gives back within the hour.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
+use org_core::attempt::ATTEMPT_LIFETIME;
 use org_core::draft::OrganizationDraft;
 use org_core::event::Actor;
 use org_core::listing::Scope;
@@ -27,9 +29,11 @@ use crate::api::body::time::stamp;
 use crate::api::problem::Problem;
 use crate::state::AppState;
 
-/// For how long a person may choose what a sign-in shall cover. With the ten minutes that the sign-in itself may take it is less than the hour
-/// after which an open attempt counts as given up.
+/// For how long a person may choose what a sign-in shall cover, at most.
 const PATIENCE: TimeDelta = TimeDelta::minutes(45);
+
+/// How long before its attempt counts as given up a choice is over, so that there is time to make use of it.
+const MARGIN: TimeDelta = TimeDelta::minutes(5);
 
 /// How often the clock is looked at while a person is waited for: a timer stands still while the machine sleeps.
 const LOOK: Duration = Duration::from_secs(1);
@@ -242,14 +246,12 @@ impl SignIn<'_> {
         way: Way,
         cover: Cover,
     ) -> Result<Organization, UseCaseError> {
-        let (mut said, ports) = (self.job.hear(), self.state.ports());
+        let mut said = self.job.hear();
         let received = self.receive(wanted, way, said.as_mut()).await?;
         let made = if let (Wanted::Connect(draft), Cover::AsChosen) = (wanted, cover) {
             self.chosen(received, said.as_mut(), draft).await?
         } else {
-            let blind = BlindReconnect::Refused;
-            let made = sign_in::accept(ports, &received, blind, self.actor, self.watch).await;
-            match made {
+            match self.accepted(&received).await {
                 Ok(organization) => organization,
                 Err(error) => return Err(self.declined(&received, error).await),
             }
@@ -270,7 +272,12 @@ impl SignIn<'_> {
         let (mut said, ports) = (self.job.hear(), self.state.ports());
         let wanted = Wanted::Connect(draft);
         let received = self.receive(&wanted, way, said.as_mut()).await?;
-        let coverage = sign_in::coverage(ports, &received, &valid.settings, self.watch).await;
+        let looking = sign_in::coverage(ports, &received, &valid.settings, self.watch);
+        // A listing may be dropped at any time.
+        let coverage = tokio::select! {
+            () = self.job.stop(self.state.stop()) => Err(SignInError::Canceled.into()),
+            coverage = looking => coverage,
+        };
         let why = SignInError::OnlyChecked.into();
         sign_in::decline(ports, &received, &why, self.actor).await;
         let coverage = Coverage::from(&coverage?);
@@ -389,7 +396,7 @@ impl SignIn<'_> {
         let mut choice = Choice {
             received: received.clone(),
             check: Box::new(Check::new(&valid, received.identity(), None, now)),
-            until: now + PATIENCE,
+            until: (now + PATIENCE).min(self.job.started_at + ATTEMPT_LIFETIME - MARGIN),
             refused: None,
             round: 0,
         };
@@ -415,10 +422,9 @@ impl SignIn<'_> {
                     return Err(self.declined(&received, why.into()).await);
                 }
             };
-            let blind = BlindReconnect::Refused;
             let made = async {
                 sign_in::choose(ports, &received, scope).await?;
-                sign_in::accept(ports, &received, blind, self.actor, self.watch).await
+                self.accepted(&received).await
             };
             match made.await {
                 Ok(organization) => return Ok(organization),
@@ -429,6 +435,19 @@ impl SignIn<'_> {
                 Err(error) => return Err(self.declined(&received, error).await),
             }
         }
+    }
+
+    /// Makes of what was received what it is for, unless somebody gave that up by now.
+    async fn accepted(&self, received: &Received) -> Result<Organization, UseCaseError> {
+        if !self.job.decide() {
+            return Err(SignInError::Canceled.into());
+        }
+        let (ports, blind) = (self.state.ports(), BlindReconnect::Refused);
+        let made = sign_in::accept(ports, received, blind, self.actor, self.watch).await;
+        if made.is_err() {
+            self.job.undecide();
+        }
+        made
     }
 
     async fn declined(&self, received: &Received, error: UseCaseError) -> UseCaseError {

@@ -1,9 +1,10 @@
 //! Connecting by a sign-in on the page of the host over the API: a program waits for the browser at 127.0.0.1 and tells the server what it brought.
 
 use chrono::TimeDelta;
-use gitlab_sim::{ApplicationSpec, GitlabSim};
+use gitlab_sim::{ApplicationSpec, Fault, FaultKind, GitlabSim};
 use org_core::host::{HostUrl, PlainHttp};
 use org_core::oauth::RedirectUri;
+use org_core::ports::Clock as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::http::limits::Limits;
@@ -129,6 +130,67 @@ async fn an_organization_is_connected_by_what_the_browser_brings() {
         "{}",
         shown.text
     );
+}
+
+#[tokio::test]
+async fn what_a_sign_in_waits_for_is_kept_for_nobody_and_shown_to_no_reader() {
+    let (mut house, sim) = house().await;
+    let ask = async |house: &House| {
+        let request = house.request(Method::POST, "/organizations");
+        let request = request.header("Idempotency-Key", "one");
+        Answer::of(request.json(&form(&sim, &json!({})))).await
+    };
+    let first = ask(&house).await;
+    let page = first.body["authorization"]["url"].as_str().expect("a page");
+    let (_, state) = page.split_once("state=").expect("a state");
+    let state = state.split('&').next().expect("its value").to_owned();
+    let again = ask(&house).await;
+    assert_eq!(again.body["id"], first.body["id"], "{}", again.text);
+    assert_eq!(again.body["authorization"], Value::Null, "{}", again.text);
+    for file in ["forgehold.sqlite", "forgehold.sqlite-wal"] {
+        let bytes = std::fs::read(house.data().join(file)).expect("the database");
+        let found = bytes
+            .windows(state.len())
+            .any(|part| part == state.as_bytes());
+        assert!(!found, "the state is in {file}");
+    }
+    let job = format!("/jobs/{}?wait=0", first.body["id"].as_str().expect("an id"));
+    assert!(house.get(&job).await.body["authorization"].is_object());
+    house.token = house.issue("ada", "read").await;
+    assert_eq!(house.get(&job).await.body["authorization"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_was_given_up_while_the_host_thinks_comes_to_nothing() {
+    let (house, sim) = house().await;
+    let begun = begin(&house, "/organizations", form(&sim, &json!({}))).await;
+    let back = sim.oauth().approve(&begun.page, "alice").expect("it waits");
+    // The host takes its time over the code, and agrees only after somebody gave up.
+    sim.fault(Fault::new(FaultKind::Delay { ms: 2_000 }).path("/oauth/token"));
+    let answer = begun.answer(&house, &back);
+    let ends = async {
+        let asked = |job: &Value| {
+            let steps = job["steps"].as_array().into_iter().flatten();
+            steps
+                .into_iter()
+                .any(|step| step["name"] == "exchange the code")
+        };
+        while !asked(&begun.now(&house).await) {
+            tokio::task::yield_now().await;
+        }
+        house.send(Method::DELETE, &begun.job, json!(null)).await
+    };
+    let (answered, given_up) = tokio::join!(answer, ends);
+    assert_eq!(given_up.status, StatusCode::OK, "{}", given_up.text);
+    assert_eq!(
+        answered.body["organization"],
+        Value::Null,
+        "{}",
+        answered.text
+    );
+    assert_eq!(begun.ended(&house).await["state"], "failed");
+    nothing_stays(&house).await;
+    assert!(sim.oauth().stats().revocations > 0);
 }
 
 #[tokio::test]
@@ -261,7 +323,10 @@ async fn a_sign_in_and_a_choice_have_their_time() {
     let begun = begin(&house, "/organizations", wanted).await;
     begun.agreed(&house, &sim).await;
     machine.clock.advance(TimeDelta::minutes(44));
-    assert_eq!(begun.now(&house).await["state"], "running");
+    // It has looked at the clock, and waits on.
+    let next = machine.clock.now() + TimeDelta::seconds(1);
+    machine.sleeps_until(next).await;
+    assert!(begun.now(&house).await["choice"].is_object());
     machine.clock.advance(TimeDelta::minutes(1));
     assert_eq!(begun.ended(&house).await["state"], "failed");
     nothing_stays(&house).await;

@@ -137,6 +137,14 @@ impl ChooseGroups {
     /// The form as it was chosen last, or before anybody touches it: what was said of the scope when the sign-in began.
     pub(in crate::console) fn of(attempt: &Attempt, csrf: &Csrf) -> Self {
         if let Some(form) = attempt.choice() {
+            let refused = match attempt.waits() {
+                Some(Waits::Choice(choice)) => choice.refused,
+                _ => None,
+            };
+            let form = match refused {
+                Some(problem) => form.refused(&problem),
+                None => form,
+            };
             return Self::new(attempt, csrf, form);
         }
         let mut form = Form::with(&[("scope", "chosen")]);
@@ -157,15 +165,17 @@ pub(super) async fn choose(
 ) -> Result<Response, Problem> {
     let attempt = attempt::find(&state, &caller, &id)?;
     let chosen = match draft::settings(&form).parse_scope() {
-        Ok(scope) => attempt.job.choose(scope).await,
+        Ok(scope) => {
+            // Whatever becomes of this request, what was chosen is seen again with what is wrong with it.
+            attempt.remember_choice(form.clone());
+            attempt.job.choose(scope).await
+        }
         Err(errors) => Err(UseCaseError::Invalid { errors }.into()),
     };
     match chosen {
         // A sign-in that is over says so itself.
         Err(problem) if matches!(attempt.waits(), Some(Waits::Choice(_))) => {
-            let form = form.refused(&problem);
-            attempt.remember_choice(form.clone());
-            let choice = ChooseGroups::new(&attempt, &csrf, form);
+            let choice = ChooseGroups::new(&attempt, &csrf, form.refused(&problem));
             let page = attempt::aside(&state, (&caller, &csrf), &attempt, Some(choice)).await?;
             Ok(render_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
