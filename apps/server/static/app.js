@@ -10,6 +10,9 @@
       if (Number.isNaN(at.getTime())) continue;
       element.dataset.local = "";
       element.textContent = near.format(at);
+      // Beside a time in the zone of a schedule it says something only to a reader who is in another one.
+      const beside = element.closest("[data-offset]");
+      if (beside) beside.hidden = Number(beside.dataset.offset) === -at.getTimezoneOffset();
     }
   }
 

@@ -221,12 +221,13 @@ async fn page(
     let pool = licenses::status(state.ports()).await?;
     let now = state.ports().clock.now();
     let runs = runs(&state, now - chrono::TimeDelta::days(DAYS.into())).await?;
-    let names = Names::read(&state).await?;
+    let mut names = Names::read(&state).await?;
     let events = state
         .ports()
         .events
         .newest(&EventFilter::default(), 8)
         .await?;
+    names.learn(&state, &events).await?;
     let sum = |count: fn(&Overview) -> u64| overviews.iter().map(count).sum::<u64>();
     let repositories = sum(|overview| overview.counts.repositories);
     let licensed = sum(|overview| overview.counts.licensed);

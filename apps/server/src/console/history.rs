@@ -7,15 +7,17 @@ use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use org_core::event::{Actor, StoredEvent, Subject};
-use org_core::ids::OrganizationId;
+use org_core::event::{Actor, Event, StoredEvent, Subject};
+use org_core::ids::{OrganizationId, RepositoryId};
+use org_core::license::pool::SeatKey;
 use org_core::ports::EventFilter;
 use serde::Deserialize;
 
 use super::form::Form;
-use super::frame::{Frame, Section, render};
+use super::frame::{Frame, Section, render, role};
+use super::organizations::DeviceNames;
 use super::urls;
-use super::view::{Icon, Stamp, sentence};
+use super::view::{Icon, Stamp, quoted, sentence};
 use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser};
 use crate::state::AppState;
@@ -27,22 +29,68 @@ pub(super) fn router() -> Router<AppState> {
 /// How many events a page has.
 const EVENTS: u32 = 100;
 
-/// The names of organizations, the removed ones included.
-pub(super) struct Names(HashMap<OrganizationId, String>);
+/// What people call organizations, the removed ones included, devices, and those repositories that were asked for.
+pub(super) struct Names {
+    organizations: HashMap<OrganizationId, String>,
+    devices: DeviceNames,
+    repositories: HashMap<SeatKey, String>,
+}
 
 impl Names {
     pub(super) async fn read(state: &AppState) -> Result<Self, Problem> {
         let roster = state.ports().organizations.roster().await?;
         let names = roster.organizations.into_iter();
-        Ok(Self(
-            names
+        Ok(Self {
+            organizations: names
                 .map(|organization| (organization.id, organization.name.to_string()))
                 .collect(),
-        ))
+            devices: DeviceNames::read(state).await?,
+            repositories: HashMap::new(),
+        })
+    }
+
+    /// Asks what the repositories are called whose events do not say it themselves.
+    pub(super) async fn learn(
+        &mut self,
+        state: &AppState,
+        events: &[StoredEvent],
+    ) -> Result<(), Problem> {
+        for StoredEvent { event, .. } in events {
+            let (Subject::Repository(repository), Some(organization)) =
+                (&event.subject, event.organization)
+            else {
+                continue;
+            };
+            let key = SeatKey {
+                organization,
+                repository: *repository,
+            };
+            if names_itself(event) || self.repositories.contains_key(&key) {
+                continue;
+            }
+            if let Some(row) = state.ports().inventory.repository(key).await? {
+                let path = row.known.repository.full_path.to_string();
+                self.repositories.insert(key, path);
+            }
+        }
+        Ok(())
+    }
+
+    fn repository(&self, organization: OrganizationId, repository: RepositoryId) -> Option<&str> {
+        let key = SeatKey {
+            organization,
+            repository,
+        };
+        self.repositories.get(&key).map(String::as_str)
+    }
+
+    fn device(&self, id: &str) -> Option<String> {
+        Some(self.devices.of(id.parse().ok()?))
     }
 
     pub(super) fn of(&self, id: OrganizationId) -> String {
-        self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())
+        let known = self.organizations.get(&id).cloned();
+        known.unwrap_or_else(|| id.to_string())
     }
 }
 
@@ -80,12 +128,44 @@ fn icon(kind: &str) -> &'static str {
     }
 }
 
+/// Whether the message of an event is the path of what it is about.
+fn names_itself(event: &Event) -> bool {
+    let told = !event.message.is_empty();
+    match event.subject {
+        Subject::Repository(_) => told && event.kind.starts_with("repository."),
+        Subject::Group(_) => told && event.kind.starts_with("group."),
+        _ => false,
+    }
+}
+
+/// A value as people read it: names for ids that are known, and plain words for those of the record.
+fn value(field: &str, text: &str, names: Option<&Names>) -> String {
+    match (field, text) {
+        ("method", "sso") => "SSO".to_owned(),
+        ("method", "access_token") => "Login and token".to_owned(),
+        ("role", word) => word
+            .parse()
+            .map_or(word.to_owned(), |word| role(word).to_owned()),
+        ("default_device", id) => {
+            let known = names.and_then(|names| names.device(id));
+            known.unwrap_or_else(|| id.to_owned())
+        }
+        ("status" | "protect_groups" | "auto_license" | "license_existing", word) => {
+            word.replace('_', " ")
+        }
+        ("schedule" | "scope", words) => quoted(words),
+        (_, text) => text.to_owned(),
+    }
+}
+
 impl EventView {
     pub(super) fn of(stored: &StoredEvent, names: Option<&Names>) -> Self {
         let event = &stored.event;
         let (subject, url) = match (&event.subject, event.organization) {
             (Subject::Repository(id), Some(organization)) => (
-                format!("Repository {id}"),
+                names
+                    .and_then(|names| names.repository(organization, *id))
+                    .map_or_else(|| format!("Repository {id}"), str::to_owned),
                 Some(urls::repository(organization, *id)),
             ),
             (Subject::Group(id), _) => (format!("Group {id}"), None),
@@ -96,9 +176,21 @@ impl EventView {
             }
             _ => (String::new(), None),
         };
+        // What is told of a repository or a group is its path, which says more than its number.
+        let (subject, message) = if names_itself(event) {
+            (event.message.clone(), String::new())
+        } else {
+            (subject, quoted(&event.message))
+        };
         let changes = event.changes.iter().map(|change| {
-            let field = sentence(&change.field.replace('_', " "));
-            (field, change.before.clone(), change.after.clone())
+            let value = |text: &str| value(&change.field, text, names);
+            let field = match &*change.field {
+                "protect_groups" => "Protection of groups".to_owned(),
+                "auto_license" => "Licenses for new repositories".to_owned(),
+                "license_existing" => "Licenses for those that are there".to_owned(),
+                field => sentence(&field.replace('_', " ")),
+            };
+            (field, value(&change.before), value(&change.after))
         });
         Self {
             icon: Icon::new(icon(&event.kind)),
@@ -113,7 +205,7 @@ impl EventView {
                 (Some(names), Some(id)) => Some((names.of(id), urls::organization(id))),
                 _ => None,
             },
-            message: event.message.clone(),
+            message,
             changes: changes.collect(),
             at: Stamp(event.at),
             sequence: stored.sequence,
@@ -169,9 +261,10 @@ async fn page(
         ..EventFilter::default()
     };
     let events = state.ports().events.newest(&filter, EVENTS).await?;
-    let names = Names::read(&state).await?;
+    let mut names = Names::read(&state).await?;
+    names.learn(&state, &events).await?;
     let mut organizations: Vec<(String, String)> = names
-        .0
+        .organizations
         .iter()
         .map(|(id, name)| (id.to_string(), name.clone()))
         .collect();

@@ -207,7 +207,7 @@ async fn what_fails_at_the_host_is_told_at_its_step_and_can_be_tried_again() {
 
     let of_bob = place.sim().tokens()[2].value.clone();
     fill(url.clone(), "alice", of_bob).await;
-    browser.sees("belongs to `bob`, not to `alice`").await;
+    browser.sees("belongs to “bob”, not to “alice”").await;
 
     let narrow = place.sim().tokens()[1].value.clone();
     fill(url.clone(), "alice", narrow).await;
@@ -225,7 +225,7 @@ async fn what_fails_at_the_host_is_told_at_its_step_and_can_be_tried_again() {
     // The same account twice is refused, and the one that has it is named.
     fill(url, "alice", place.sim().token().to_owned()).await;
     browser
-        .sees("There is already an organization `acme`")
+        .sees("There is already an organization “acme”")
         .await;
     assert_eq!(place.ports().vault.list().await.expect("a list").len(), 1);
     browser.is_content(&[]).await;

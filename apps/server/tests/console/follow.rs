@@ -7,6 +7,40 @@ use org_core::ports::{PresenceFilter, RepositoryFilter};
 use super::place::{Place, company};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_long_name_is_cut_and_moves_no_table_sideways() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let organization = place.connect(&browser).await;
+    let name = "an-organization-whose-name-is-as-long-as-names-of-organizations-ever-are";
+    browser
+        .goto(&format!("/organizations/{}/settings", organization.id))
+        .await;
+    browser.fill("#name", name).await;
+    browser.press("Save").await;
+    browser.sees("The settings are saved").await;
+    let metrics = serde_json::json!({ "width": 1280, "height": 860, "deviceScaleFactor": 1, "mobile": false });
+    browser
+        .devtools("Emulation.setDeviceMetricsOverride", metrics)
+        .await;
+    browser.goto("/organizations").await;
+    let link = format!("a[title='{name}']");
+    browser.find(&link).await;
+    let over = "const wrap = document.querySelector('.table-wrap'); return wrap.scrollWidth - wrap.clientWidth";
+    assert_eq!(browser.run(over).await, 0, "nothing hangs over");
+    // The history says what people call things, and not how they are numbered or recorded.
+    browser.goto("/history").await;
+    browser.sees("Login and token").await;
+    browser.sees("acme/platform/core").await;
+    assert!(!browser.has("access_token").await);
+    assert!(!browser.has("Repository 1").await);
+    browser.is_content(&[]).await;
+    browser.close().await;
+    place.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repositories_are_searched_filtered_and_turned_over_by_the_server() {
     let place = Place::open_with(company(120), |_| {}).await;
     let Some(browser) = place.signed_in().await else {
@@ -84,7 +118,7 @@ async fn a_repository_tells_its_story_and_why_it_is_licensed() {
     browser.goto(&format!("{url}/repositories?q=gateway")).await;
     browser.click("#results a.strong").await;
     browser
-        .sees("of the matching ones that were chosen the rule `include all` lets it in")
+        .sees("of the matching ones that were chosen the rule “include all” lets it in")
         .await;
     browser.sees("Repository renamed").await;
     browser.sees("acme/api").await;

@@ -22,7 +22,7 @@ async fn settings_are_changed_and_refused_at_their_fields() {
     browser.fill("textarea#group", "acme/nowhere").await;
     browser.fill("#sync-every", "12h").await;
     browser.press("Save").await;
-    browser.sees("There is no group `acme/nowhere`").await;
+    browser.sees("There is no group “acme/nowhere”").await;
     browser.find("textarea#group[aria-invalid='true']").await;
     browser.is_accessible("settings, refused").await;
     // Groups are found with what the organization has in the password manager.

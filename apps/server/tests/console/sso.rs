@@ -387,7 +387,7 @@ async fn groups_are_chosen_once_a_person_has_signed_in() {
         .await;
     browser.fill("textarea#group", "acme/nowhere").await;
     browser.press("Connect").await;
-    browser.sees("There is no group `acme/nowhere`").await;
+    browser.sees("There is no group “acme/nowhere”").await;
     browser.is_accessible("a choice, refused").await;
     browser
         .find("#group-results input[value='acme/platform']:checked")
@@ -396,7 +396,7 @@ async fn groups_are_chosen_once_a_person_has_signed_in() {
     place.connect_other("globex").await;
     browser.fill("textarea#group", "globex").await;
     browser.press("Connect").await;
-    browser.sees("is already connected as `other`").await;
+    browser.sees("is already connected as “other”").await;
     browser
         .is_accessible("a choice that another one covers")
         .await;

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::Offset as _;
 use org_core::draft::{Method, OrganizationDraft};
 use org_core::event::Actor;
 use org_core::host::HostUrl;
@@ -67,6 +68,8 @@ pub(in crate::console) struct Preview {
 pub(in crate::console) struct RunView {
     pub(in crate::console) local: String,
     pub(in crate::console) at: crate::console::view::Stamp,
+    /// The minutes that the zone of `local` is ahead of UTC: to a reader who is as far ahead, `at` says nothing new.
+    pub(in crate::console) offset: i32,
     pub(in crate::console) note: String,
 }
 
@@ -75,6 +78,7 @@ impl From<Run> for RunView {
         Self {
             local: run.local.format("%a %-d %b %Y, %H:%M %Z").to_string(),
             at: crate::console::view::Stamp(run.at),
+            offset: run.local.offset().fix().local_minus_utc() / 60,
             note: run.note.map(|note| note.to_string()).unwrap_or_default(),
         }
     }

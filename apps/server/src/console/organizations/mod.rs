@@ -29,7 +29,7 @@ use crate::api::problem::Problem;
 use crate::state::AppState;
 
 pub(super) use add::{DAYS, Reach};
-pub(super) use device::DeviceChoice;
+pub(super) use device::{DeviceChoice, DeviceNames};
 pub(super) use list::next_step;
 
 pub(super) fn router() -> Router<AppState> {

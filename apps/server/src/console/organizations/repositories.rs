@@ -24,7 +24,7 @@ use crate::console::form::Form;
 use crate::console::frame::{Frame, Notice, Noticed, go_with, render};
 use crate::console::history::EventView;
 use crate::console::urls;
-use crate::console::view::{Badge, Stamp, lifecycle, thousands, visibility};
+use crate::console::view::{Badge, Stamp, lifecycle, quoted, thousands, visibility};
 use crate::state::AppState;
 
 /// How many rows a page has.
@@ -424,8 +424,8 @@ pub(super) async fn one(
         url: urls::repository(organization.id, repository.id),
         path: repository.full_path.to_string(),
         license: Badge::license(row.known.license.state),
-        because: why.because,
-        next_step: why.next_step,
+        because: quoted(&why.because),
+        next_step: why.next_step.as_deref().map(quoted),
         unlicensed: row.known.license.state == LicenseState::Unlicensed,
         facts: vec![
             ("Name", repository.name.to_string()),

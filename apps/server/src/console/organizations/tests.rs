@@ -40,6 +40,7 @@ fn preview() -> Preview {
         runs: vec![RunView {
             local: hostile(),
             at: at(),
+            offset: 60,
             note: hostile(),
         }],
         manual: false,

@@ -56,8 +56,23 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// The first letter in upper case, as at the beginning of a sentence.
+/// A text whose names stand in quotation marks. Messages set them in backticks, which are the manner of terminals; one without its partner
+/// stays as it is.
+pub(super) fn quoted(text: &str) -> String {
+    let mut parts = text.split('`');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    while let Some(inner) = parts.next() {
+        match parts.next() {
+            Some(after) => whole.extend(["“", inner, "”", after]),
+            None => whole.extend(["`", inner]),
+        }
+    }
+    whole
+}
+
+/// The first letter in upper case, as at the beginning of a sentence, and names in quotation marks.
 pub(super) fn sentence(text: &str) -> String {
+    let text = &quoted(text);
     let first = text.split_whitespace().next().unwrap_or_default();
     let first = first.trim_end_matches(['.', ':', ',']);
     // An address, a path or a name of ours keeps its letters.
@@ -82,6 +97,19 @@ mod tests {
             text,
             "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;amp;&lt;/a&gt;"
         );
+    }
+
+    #[test]
+    fn names_stand_in_quotation_marks() {
+        for (text, expected) in [
+            ("there is no group `acme/x`", "There is no group “acme/x”"),
+            ("`a` and `b`", "“a” and “b”"),
+            ("a ` alone", "A ` alone"),
+            ("`a` and ` alone", "“a” and ` alone"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(text), expected);
+        }
     }
 
     #[test]
