@@ -75,17 +75,13 @@ pub(super) struct DashboardPage {
 
 /// A vault that does not answer: what uses its secrets stands still until somebody looks after it.
 fn vault_away((name, error): &(VaultName, VaultError)) -> Todo {
-    let step = if matches!(error, VaultError::Unavailable { .. }) {
-        "See that it runs and that this server reaches it; what waits for it then goes on by itself"
-    } else {
-        "Mend what it says; what waits for it then goes on by itself"
-    };
     Todo {
         icon: "vault",
         tone: Tone::Bad,
         subject: format!("Vault {name}"),
         what: sentence(&error.to_string()),
-        step: step.to_owned(),
+        step: "Its secrets are out of reach until then; what waits for them goes on by itself"
+            .to_owned(),
         url: urls::SECRETS.to_owned(),
         action: "Password manager",
     }
@@ -310,16 +306,12 @@ mod tests {
 
     #[test]
     fn a_vault_that_is_away_needs_somebody() {
-        let away = |error| vault_away(&("openbao".parse().expect("a name"), error));
-        let unreachable = away(VaultError::Unavailable {
+        let error = VaultError::Unavailable {
             detail: "no answer".to_owned(),
-        });
+        };
+        let unreachable = vault_away(&("openbao".parse().expect("a name"), error));
         assert_eq!(unreachable.subject, "Vault openbao");
         assert_eq!(unreachable.what, "The vault cannot be reached: no answer");
-        assert!(unreachable.step.starts_with("See that it runs"));
-        let sealed = away(VaultError::Sealed {
-            place: "https://bao.example.com".to_owned(),
-        });
-        assert!(sealed.step.starts_with("Mend what it says"));
+        assert!(unreachable.step.starts_with("Its secrets are out of reach"));
     }
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::form::Form;
 use super::frame::{Frame, Section, render, role};
+use super::licenses::because;
 use super::organizations::DeviceNames;
 use super::urls;
 use super::view::{Icon, Stamp, quoted, sentence};
@@ -159,6 +160,26 @@ fn value(field: &str, text: &str, names: Option<&Names>) -> String {
 }
 
 impl EventView {
+    /// On the page of the very thing that it is about.
+    pub(super) fn of_this(stored: &StoredEvent, names: &Names) -> Self {
+        let view = Self::of(stored, Some(names));
+        Self {
+            subject: String::new(),
+            url: None,
+            organization: None,
+            ..view
+        }
+    }
+
+    /// On a page of the organization that it happened in.
+    pub(super) fn within(stored: &StoredEvent, names: &Names) -> Self {
+        let view = Self::of(stored, Some(names));
+        Self {
+            organization: None,
+            ..view
+        }
+    }
+
     pub(super) fn of(stored: &StoredEvent, names: Option<&Names>) -> Self {
         let event = &stored.event;
         let (subject, url) = match (&event.subject, event.organization) {
@@ -179,10 +200,26 @@ impl EventView {
         // What is told of a repository or a group is its path, which says more than its number.
         let (subject, message) = if names_itself(event) {
             (event.message.clone(), String::new())
+        } else if matches!(event.subject, Subject::Repository(_))
+            && event.kind.starts_with("license.")
+        {
+            (subject, because(&event.message))
         } else {
             (subject, quoted(&event.message))
         };
-        let changes = event.changes.iter().map(|change| {
+        // Which sync it was is where it leads, and no value that says anything.
+        let sync = event.organization.and_then(|organization| {
+            let mut changes = event.changes.iter();
+            let id = changes.find(|change| &*change.field == "sync")?;
+            Some(urls::sync(organization, id.after.parse().ok()?))
+        });
+        let (subject, url) = match sync {
+            Some(url) if subject.is_empty() => ("The sync".to_owned(), Some(url)),
+            _ => (subject, url),
+        };
+        let shown = event.changes.iter();
+        let shown = shown.filter(|change| &*change.field != "sync");
+        let changes = shown.map(|change| {
             let value = |text: &str| value(&change.field, text, names);
             let field = match &*change.field {
                 "protect_groups" => "Protection of groups".to_owned(),

@@ -48,20 +48,21 @@ pub(super) struct HolderView {
     pub(super) created: Stamp,
 }
 
+/// The reason of a license as people read it: `existing-matching:include all` is what stores keep.
+pub(super) fn because(reason: &str) -> String {
+    match reason.split_once(':') {
+        Some((word, about)) => sentence(&format!("{}: {about}", word.replace('-', " "))),
+        None => sentence(&reason.replace('-', " ")),
+    }
+}
+
 impl HolderView {
     fn of(holder: &SeatHolder) -> Self {
         Self {
             url: urls::repository(holder.key.organization, holder.key.repository),
             path: holder.full_path.clone(),
             organization: holder.organization_name.to_string(),
-            reason: sentence(
-                &holder
-                    .license
-                    .reason
-                    .to_string()
-                    .replace('-', " ")
-                    .replace(':', ": "),
-            ),
+            reason: because(&holder.license.reason.to_string()),
             since: Stamp(holder.license.since),
             created: Stamp(holder.created_at),
         }

@@ -8,6 +8,7 @@ use gitlab_sim::{GroupPatch, ProjectPatch};
 use serde_json::json;
 
 use super::Browser;
+use super::bao::Bao;
 use super::place::{PASSWORD, Place, company};
 use super::sso::{sign_in_at_host, window};
 use super::vault::with_two_vaults;
@@ -226,6 +227,10 @@ async fn every_page_is_fit_to_be_seen() {
     browser.press("Make the token").await;
     browser.sees("Copy it now").await;
     look(&browser, "token", &mut all).await;
+    browser.goto("/tokens").await;
+    browser.press("Revoke nightly report").await;
+    browser.sees("It cannot be brought back").await;
+    look(&browser, "token-revoke", &mut all).await;
     browser.goto("/account").await;
     browser.sees("Where you are signed in").await;
     look(&browser, "account", &mut all).await;
@@ -241,9 +246,20 @@ async fn every_page_is_fit_to_be_seen() {
     place.close().await;
 }
 
+/// What there is to see while the company's vault is away.
+async fn look_without_a_vault(browser: &Browser, bao: Bao, all: &mut Vec<Pictures>) {
+    drop(bao);
+    browser.goto("/secrets/company-gitlab/show").await;
+    browser.sees("The vault openbao is away").await;
+    look(browser, "secret-away", all).await;
+    browser.goto("/").await;
+    browser.sees("Vault openbao").await;
+    look(browser, "dashboard-away", all).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
-    let Some((place, _bao, _folder)) = with_two_vaults(company(36)).await else {
+    let Some((place, bao, _folder)) = with_two_vaults(company(36)).await else {
         return;
     };
     let Some(browser) = place.signed_in().await else {
@@ -341,6 +357,7 @@ async fn every_page_that_is_seldom_needed_is_fit_to_be_seen() {
         browser.sees(word).await;
         look(&browser, name, &mut all).await;
     }
+    look_without_a_vault(&browser, bao, &mut all).await;
     browser.is_content(&[place.sim().url()]).await;
     write(&browser, &all).await;
     browser.close().await;

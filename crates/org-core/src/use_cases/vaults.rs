@@ -57,7 +57,10 @@ pub async fn away(ports: &Ports, patience: Duration) -> Vec<(VaultName, VaultErr
             Either::Right(((), _)) => Some((
                 handle.name.clone(),
                 VaultError::Unavailable {
-                    detail: format!("no answer came within {} seconds", patience.as_secs()),
+                    detail: format!(
+                        "no answer came within {} seconds; see that the server runs and that the network lets this machine reach it",
+                        patience.as_secs()
+                    ),
                 },
             )),
         }

@@ -22,7 +22,7 @@ use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser, Operator};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Notice, Noticed, go_with, render};
-use crate::console::history::EventView;
+use crate::console::history::{EventView, Names};
 use crate::console::urls;
 use crate::console::view::{Badge, Stamp, lifecycle, quoted, thousands, visibility};
 use crate::state::AppState;
@@ -399,6 +399,7 @@ pub(super) async fn one(
         ..EventFilter::default()
     };
     let events = state.ports().events.newest(&filter, TIMELINE).await?;
+    let names = Names::read(&state).await?;
     let fork = match repository.fork {
         Some(true) => "A fork",
         Some(false) => "No fork",
@@ -452,7 +453,7 @@ pub(super) async fn one(
         web,
         events: events
             .iter()
-            .map(|stored| EventView::of(stored, None))
+            .map(|stored| EventView::of_this(stored, &names))
             .collect(),
     }))
 }

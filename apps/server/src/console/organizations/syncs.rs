@@ -18,7 +18,7 @@ use crate::api::problem::Problem;
 use crate::auth::{Csrf, CurrentUser, Operator};
 use crate::console::form::Form;
 use crate::console::frame::{Frame, Notice, go_with, render};
-use crate::console::history::EventView;
+use crate::console::history::{EventView, Names};
 use crate::console::urls;
 use crate::console::view::{Badge, Stamp, counted, duration, sentence, thousands};
 use crate::state::AppState;
@@ -202,9 +202,14 @@ pub(super) async fn one(
             .into_iter()
             .filter(|stored| run.started_at <= stored.event.at && stored.event.at <= *at)
             .take(EVENTS as usize)
-            .map(|stored| EventView::of(&stored, None))
             .collect(),
     };
+    let mut names = Names::read(&state).await?;
+    names.learn(&state, &events).await?;
+    let events: Vec<EventView> = events
+        .iter()
+        .map(|stored| EventView::within(stored, &names))
+        .collect();
     let missing = match run.outcome() {
         Some(RunOutcome::Partial { missing }) => {
             let part =
