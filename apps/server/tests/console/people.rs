@@ -101,3 +101,27 @@ async fn an_account_is_made_changed_closed_and_removed() {
     }
     place.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_forgot_a_browser_signs_out_of_it_from_another_one() {
+    let place = Place::open().await;
+    let Some(browser) = place.signed_in().await else {
+        return;
+    };
+    let Some(other) = Browser::open(&place).await else {
+        return;
+    };
+    sign_in(&other, "ada", PASSWORD).await;
+    other.sees("Dashboard").await;
+    browser.goto("/account").await;
+    browser.is_accessible("the own account").await;
+    browser.press("Sign out everywhere else").await;
+    browser.sees("You are signed in nowhere else").await;
+    assert!(!browser.has("Sign out everywhere else").await);
+    other.goto("/account").await;
+    other.arrives("/sign-in").await;
+    browser.is_content(&[]).await;
+    browser.close().await;
+    other.close().await;
+    place.close().await;
+}

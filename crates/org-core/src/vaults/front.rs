@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use secrecy::SecretString;
 
-use super::Vaults;
+use super::{VaultHandle, Vaults};
 use crate::ports::{SecretVault, VaultError, VaultHealth};
 use crate::secret::{SecretFacts, SecretOwner, SecretRef, SecretVersion};
 use crate::text::{SecretName, VaultName};
@@ -76,7 +76,24 @@ impl Vaults {
                 found: facts.version,
             });
         }
-        // Copies that arrive go first, as in `delete`. A move that is under way finds out that its copy is gone, or that the secret is.
+        // Copies that arrive go first, as in `delete`, and again at the end: a move that is under way may have made one meanwhile, or have ended.
+        let mut deleted = self.delete_copies(home, reference, expected).await?;
+        deleted |= home.transfer.delete_if(reference, expected).await?;
+        deleted |= self.delete_copies(home, reference, expected).await?;
+        self.forget(reference);
+        Ok(deleted)
+    }
+
+    /// Deletes a secret wherever a move brought it, or is about to.
+    ///
+    /// A move of another program that has read the secret, and writes it only after this, makes it live again: it cannot be told from one that was
+    /// cut off, and what was cut off must not be lost.
+    async fn delete_copies(
+        &self,
+        home: &VaultHandle,
+        reference: SecretRef,
+        expected: SecretVersion,
+    ) -> Result<bool, VaultError> {
         let mut deleted = false;
         for other in self.all().iter().filter(|other| other.name != home.name) {
             if let Some(copy) = other.vault.look(reference).await? {
@@ -88,8 +105,6 @@ impl Vaults {
                 deleted |= other.transfer.delete_if(reference, newest).await?;
             }
         }
-        deleted |= home.transfer.delete_if(reference, expected).await?;
-        self.forget(reference);
         Ok(deleted)
     }
 

@@ -16,8 +16,7 @@ use crate::oauth::{
 };
 use crate::organization::Organization;
 use crate::ports::{AuthorizationRequest, Ports};
-use crate::secret::{SecretOwner, SecretRef};
-use crate::text::SecretName;
+use crate::secret::{SecretOwner, SecretRef, name_of_sign_in};
 use crate::use_cases::reconnect::BlindReconnect;
 use crate::use_cases::{Progress, UseCaseError, connect, devices, preflight};
 
@@ -246,9 +245,7 @@ async fn prepare(
         .authorization_url(host, &request)
         .map_err(SignInError::from)?;
     let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
-    let name: SecretName = format!("sign-in-{reference}")
-        .parse()
-        .expect("a UUID has only letters, digits and dashes");
+    let name = name_of_sign_in(reference);
     let value = verifier.secret().clone();
     ports.vault.put(reference, &name, owner, value, now).await?;
     let sign_in = SignIn {

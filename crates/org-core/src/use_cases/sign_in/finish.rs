@@ -9,8 +9,8 @@ use crate::listing::Scope;
 use crate::oauth::{Access, Purpose, TokenPair};
 use crate::organization::{AuthMethod, Organization, Settings};
 use crate::ports::{Credential, HostAccess, Identity, Ports};
-use crate::secret::{SecretOwner, SecretRef};
-use crate::text::{OrganizationName, SecretName};
+use crate::secret::{SecretOwner, SecretRef, name_of_sign_in};
+use crate::text::OrganizationName;
 use crate::use_cases::connect::{self, NewOrganization};
 use crate::use_cases::group_search::{self, FoundGroups};
 use crate::use_cases::preflight::Coverage;
@@ -206,9 +206,7 @@ async fn keep(
     owner: SecretOwner,
 ) -> Result<SecretRef, UseCaseError> {
     let reference = SecretRef(SecretId::from_uuid(ports.ids.next_id()));
-    let name: SecretName = format!("sign-in-{reference}")
-        .parse()
-        .expect("a UUID has only letters, digits and dashes");
+    let name = name_of_sign_in(reference);
     let (value, now) = (pair.to_secret(), ports.clock.now());
     ports.vault.put(reference, &name, owner, value, now).await?;
     Ok(reference)

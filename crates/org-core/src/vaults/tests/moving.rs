@@ -386,6 +386,82 @@ fn only_the_version_that_was_seen_is_deleted() {
     });
 }
 
+/// A vault from which somebody moves the secret at the last moment before it is deleted: up to the copy, or to the end.
+struct Left {
+    two: Two,
+    ends: bool,
+    begun: AtomicBool,
+}
+
+#[async_trait]
+impl VaultTransfer for Left {
+    async fn versions(&self, reference: SecretRef) -> Result<Vec<VersionFacts>, VaultError> {
+        self.two.a.versions(reference).await
+    }
+
+    async fn adopt(
+        &self,
+        facts: &SecretFacts,
+        from: &VaultName,
+        versions: Vec<VersionValue>,
+    ) -> Result<SecretFacts, VaultError> {
+        self.two.a.adopt(facts, from, versions).await
+    }
+
+    async fn settle(&self, reference: SecretRef) -> Result<(), VaultError> {
+        self.two.a.settle(reference).await
+    }
+
+    async fn delete_if(
+        &self,
+        reference: SecretRef,
+        expected: SecretVersion,
+    ) -> Result<bool, VaultError> {
+        if self.begun.swap(true, Ordering::SeqCst) {
+            return self.two.a.delete_if(reference, expected).await;
+        }
+        if self.ends {
+            let vaults = self.two.fresh();
+            vaults.move_to(reference, &vaults.all()[1]).await?;
+        } else {
+            let facts = self.two.a.look(reference).await?.expect("it is there");
+            let values = vec![VersionValue {
+                facts: self.versions(reference).await?[0],
+                value: SecretString::from("value 1"),
+            }];
+            self.two.b.adopt(&facts, &parsed("a"), values).await?;
+        }
+        self.two.a.delete_if(reference, expected).await
+    }
+}
+
+#[test]
+fn what_is_deleted_while_it_is_moved_lives_nowhere() {
+    block_on(async {
+        for ends in [false, true] {
+            let two = Two::new();
+            two.put_in(0, 1, "token").await;
+            let left = Left {
+                two: Two {
+                    a: two.a.clone(),
+                    b: two.b.clone(),
+                    vaults: two.fresh(),
+                },
+                ends,
+                begun: AtomicBool::new(false),
+            };
+            let first = VaultHandle {
+                transfer: Arc::new(left),
+                ..handle("a", &two.a)
+            };
+            let vaults = Vaults::new(first, [handle("b", &two.b)]);
+            let deleted = vaults.delete_if(secret_ref(1), SecretVersion(1)).await;
+            assert!(deleted.expect("both answer"), "{ends}");
+            assert_eq!(value(&two.fresh(), 1).await, None, "{ends}");
+        }
+    });
+}
+
 /// A copy that a move left behind would count from then on.
 #[test]
 fn a_deleted_version_leaves_no_copy_behind() {
