@@ -15,6 +15,7 @@ pub mod manage;
 mod metrics;
 mod serve;
 mod state;
+mod summary;
 mod webhooks;
 mod workers;
 

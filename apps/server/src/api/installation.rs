@@ -1,4 +1,4 @@
-//! The installation itself: what is wrong with it, and the keys of its own vault.
+//! The installation itself: how it does, what is wrong with it, and the keys of its own vault.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::body::dashboard::Dashboard;
 use super::body::doctor::Examination;
 use super::body::request::RecoveryKeyForm;
 use super::body::secret::{NewRecoveryKey, RecoveryKey, Rotated};
@@ -15,14 +16,25 @@ use super::body::time::stamp;
 use super::extract::Json;
 use super::idempotency::NotKept;
 use super::problem::Problem;
-use crate::auth::Manager;
+use crate::auth::{Manager, Reader};
 use crate::state::AppState;
+use crate::summary::Summary;
 
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(dashboard))
         .routes(routes!(examine))
         .routes(routes!(rotate_key))
         .routes(routes!(recovery_key, make_recovery_key))
+}
+
+/// Show how the whole installation does
+#[utoipa::path(get, path = "/dashboard", tag = "installation", responses((status = 200, body = Dashboard)))]
+async fn dashboard(
+    _: Reader,
+    State(state): State<AppState>,
+) -> Result<axum::Json<Dashboard>, Problem> {
+    Ok(axum::Json(Dashboard::from(&Summary::read(&state).await?)))
 }
 
 /// Find out what is wrong with this installation: its directory, its database, its vaults, and how every host is reached

@@ -36,6 +36,7 @@ use crate::state::AppState;
 
 pub(crate) use board::Board;
 pub(crate) use once::Once;
+pub(crate) use view::{ENDING, counted, sentence};
 
 /// What is mounted at `/`. Everything in it is behind the check of forms.
 pub fn router() -> Router<AppState> {

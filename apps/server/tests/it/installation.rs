@@ -37,6 +37,39 @@ async fn an_examination_says_what_is_well_and_what_is_not() {
 }
 
 #[tokio::test]
+async fn the_dashboard_says_what_is_covered_and_what_needs_somebody() {
+    let (house, sim) = (House::new().await, simulator(3).await);
+    house
+        .connect(&sim, json!({"license_existing": "all"}))
+        .await;
+    let seats = house.send(Method::PUT, "/licenses/seats", json!({"seats": 5}));
+    assert_eq!(seats.await.status, StatusCode::OK);
+    let shown = house.get("/dashboard").await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+    let body = &shown.body;
+    let numbers = ["organizations", "connected", "repositories", "groups"];
+    let numbers: Vec<&Value> = numbers.iter().map(|name| &body[*name]).collect();
+    assert_eq!(numbers, [&json!(1), &json!(1), &json!(3), &json!(0)]);
+    assert_eq!(body["seats"], 5, "{}", shown.text);
+    assert_eq!(body["activity"].as_array().map(Vec::len), Some(14));
+    assert!(
+        body["activity"][13]["complete"].as_u64() >= Some(1),
+        "{}",
+        shown.text
+    );
+    assert_eq!(body["needs_action"], json!([]), "{}", shown.text);
+    drop(sim);
+    let failed = house.send(Method::POST, "/organizations/Acme/sync?wait=60", json!({}));
+    failed.await;
+    let shown = house.get("/dashboard").await;
+    assert_eq!(
+        shown.body["needs_action"][0]["subject"], "Acme",
+        "{}",
+        shown.text
+    );
+}
+
+#[tokio::test]
 async fn the_vault_gets_another_key_and_what_it_keeps_is_there_still() {
     let (house, sim) = (House::new().await, simulator(1).await);
     house.connect(&sim, json!({})).await;

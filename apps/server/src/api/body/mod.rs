@@ -5,6 +5,7 @@
 pub mod account;
 pub mod attempt;
 pub mod check;
+pub mod dashboard;
 pub mod doctor;
 pub mod event;
 pub mod group;

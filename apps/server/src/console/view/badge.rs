@@ -34,7 +34,7 @@ impl Tone {
 }
 
 /// The days before its end at which a token is worth a warning, and at which it is urgent.
-pub(in crate::console) const ENDING: i64 = 30;
+pub(crate) const ENDING: i64 = 30;
 const URGENT: i64 = 7;
 
 impl Tone {

@@ -9,7 +9,8 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-pub(super) use badge::{Badge, ENDING, Tone, lifecycle, visibility};
+pub(crate) use badge::ENDING;
+pub(super) use badge::{Badge, Tone, lifecycle, visibility};
 pub(super) use chart::{Bar, Chart, Meter};
 pub(super) use icon::Icon;
 pub(super) use stamp::{Stamp, duration};
@@ -38,7 +39,7 @@ impl fmt::Display for Escaped<'_> {
 impl HtmlSafe for Escaped<'_> {}
 
 /// A number with its word, such as `3 repositories`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     let word = if number == 1 { one } else { many };
     format!("{} {word}", thousands(number))
 }
@@ -71,7 +72,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The first letter in upper case, as at the beginning of a sentence, and names in quotation marks.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let text = &quoted(text);
     let first = text.split_whitespace().next().unwrap_or_default();
     let first = first.trim_end_matches(['.', ':', ',']);
