@@ -11,6 +11,7 @@ mod place;
 mod reference;
 mod secrets;
 mod served;
+mod served_sign_ins;
 mod shell;
 mod sim;
 mod sso;
