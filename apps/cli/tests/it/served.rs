@@ -15,6 +15,7 @@ use server::Server;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::browser::Waiting;
 use crate::place::{Place, Ran};
 use crate::sim::{Sim, grown};
 
@@ -76,6 +77,16 @@ impl Served {
             .env("FORGEHOLD_API_TOKEN", &self.token)
             .args(["--server", &self.url]);
         command
+    }
+
+    /// The program while it waits for a person.
+    pub(crate) fn waiting(&self, place: &Place, args: &[&str]) -> Waiting {
+        let mut command = self.command(place, args);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Waiting::of(command.spawn().expect("it starts"))
     }
 
     pub(crate) fn run(&self, place: &Place, args: &[&str]) -> Ran {

@@ -1,10 +1,8 @@
 //! Signing in for a server: by a code that it gets, and with a browser of the person's own machine.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
-use crate::browser::{Browser, CLIENT, Waiting, registered};
+use crate::browser::{Browser, CLIENT, registered};
 use crate::served::Served;
 use crate::sim::Sim;
 
@@ -14,14 +12,7 @@ fn a_person_signs_in_by_a_code_that_the_server_gets() {
     let place = registered(&sim);
     let clients = format!("{} {CLIENT}", sim.url());
     let served = Served::with(&place, &[("FORGEHOLD_OAUTH__CLIENTS", &clients)]);
-    let start = |args: &[&str]| {
-        let mut command = served.command(&place, args);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Waiting::of(command.spawn().expect("it starts"))
-    };
+    let start = |args: &[&str]| served.waiting(&place, args);
     let add = [
         "org",
         "add",
@@ -68,14 +59,7 @@ fn a_person_signs_in_with_a_browser_of_their_own_machine() {
     let place = registered(&sim);
     let clients = format!("{} {CLIENT}", sim.url());
     let served = Served::with(&place, &[("FORGEHOLD_OAUTH__CLIENTS", &clients)]);
-    let start = |args: &[&str]| {
-        let mut command = served.command(&place, args);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Waiting::of(command.spawn().expect("it starts"))
-    };
+    let start = |args: &[&str]| served.waiting(&place, args);
     let add = [
         "org",
         "add",

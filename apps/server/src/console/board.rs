@@ -45,7 +45,11 @@ impl Board {
     pub(super) fn put(&self, attempt: Arc<Attempt>) {
         let mut attempts = lock(&self.0);
         if attempts.len() >= REMEMBERED {
-            attempts.pop_front();
+            // Whoever is still at one must find it.
+            let over = attempts
+                .iter()
+                .position(|attempt| attempt.course().end.is_some());
+            attempts.remove(over.unwrap_or_default());
         }
         attempts.push_back(attempt);
     }
