@@ -56,22 +56,24 @@ impl Names {
         state: &AppState,
         events: &[StoredEvent],
     ) -> Result<(), Problem> {
+        let mut unknown: HashMap<OrganizationId, Vec<RepositoryId>> = HashMap::new();
         for StoredEvent { event, .. } in events {
-            let (Subject::Repository(repository), Some(organization)) =
+            if let (Subject::Repository(repository), Some(organization)) =
                 (&event.subject, event.organization)
-            else {
-                continue;
-            };
-            let key = SeatKey {
-                organization,
-                repository: *repository,
-            };
-            if names_itself(event) || self.repositories.contains_key(&key) {
-                continue;
+                && !names_itself(event)
+            {
+                unknown.entry(organization).or_default().push(*repository);
             }
-            if let Some(row) = state.ports().inventory.repository(key).await? {
-                let path = row.known.repository.full_path.to_string();
-                self.repositories.insert(key, path);
+        }
+        // Once for each organization, and not for each event: a page has a hundred of them.
+        for (organization, repositories) in unknown {
+            let inventory = &state.ports().inventory;
+            for (repository, path) in inventory.paths(organization, &repositories).await? {
+                let key = SeatKey {
+                    organization,
+                    repository,
+                };
+                self.repositories.insert(key, path.into());
             }
         }
         Ok(())

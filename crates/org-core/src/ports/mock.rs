@@ -182,6 +182,8 @@ mock! {
         pub fn repositories<'a>(&self, filter: &RepositoryFilter, after: Option<&'a str>, limit: u32) -> Result<Page<RepositoryRow>, StoreError>;
         /// See [`InventoryStore::repository`].
         pub fn repository(&self, key: SeatKey) -> Result<Option<RepositoryRow>, StoreError>;
+        /// See [`InventoryStore::paths`].
+        pub fn paths(&self, organization: OrganizationId, repositories: &[RepositoryId]) -> Result<Vec<(RepositoryId, Box<str>)>, StoreError>;
         /// See [`InventoryStore::groups`].
         pub fn groups<'a>(&self, organization: OrganizationId, after: Option<&'a str>, limit: u32) -> Result<Page<KnownGroup>, StoreError>;
         /// See [`InventoryStore::group`].
@@ -208,6 +210,14 @@ impl InventoryStore for MockInventoryStore {
 
     async fn repository(&self, key: SeatKey) -> Result<Option<RepositoryRow>, StoreError> {
         Self::repository(self, key)
+    }
+
+    async fn paths(
+        &self,
+        organization: OrganizationId,
+        repositories: &[RepositoryId],
+    ) -> Result<Vec<(RepositoryId, Box<str>)>, StoreError> {
+        Self::paths(self, organization, repositories)
     }
 
     async fn groups(

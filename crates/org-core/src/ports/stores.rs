@@ -315,6 +315,14 @@ pub trait InventoryStore: Send + Sync {
     /// One repository; `None` if it was never seen.
     async fn repository(&self, key: SeatKey) -> Result<Option<RepositoryRow>, StoreError>;
 
+    /// What these repositories of an organization are called by their paths, the gone ones included, in the order of ids; those that were never
+    /// seen are left out. For as many as a page shows: hundreds, and not a whole inventory.
+    async fn paths(
+        &self,
+        organization: OrganizationId,
+        repositories: &[RepositoryId],
+    ) -> Result<Vec<(RepositoryId, Box<str>)>, StoreError>;
+
     /// A page of groups, in the order of their paths without regard to case, then ids; the gone ones last.
     async fn groups(
         &self,

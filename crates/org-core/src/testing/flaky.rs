@@ -164,6 +164,7 @@ hand_on! {
         fn inventory(organization: OrganizationId) -> Inventory;
         fn repositories(filter: &RepositoryFilter, after: Option<&str>, limit: u32) -> Page<RepositoryRow>;
         fn repository(key: SeatKey) -> Option<RepositoryRow>;
+        fn paths(organization: OrganizationId, repositories: &[RepositoryId]) -> Vec<(RepositoryId, Box<str>)>;
         fn groups(organization: OrganizationId, after: Option<&str>, limit: u32) -> Page<KnownGroup>;
         fn group(organization: OrganizationId, id: GroupId) -> Option<KnownGroup>;
         fn counts(organization: OrganizationId) -> InventoryCounts;

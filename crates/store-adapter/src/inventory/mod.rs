@@ -6,15 +6,17 @@ pub(crate) mod write;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use org_core::ids::{GroupId, OrganizationId};
+use org_core::ids::{GroupId, OrganizationId, RepositoryId};
 use org_core::inventory::{Inventory, KnownGroup};
 use org_core::license::pool::SeatKey;
 use org_core::ports::{
     InventoryCounts, InventoryStore, Page, RepositoryFilter, RepositoryRow, StoreError,
 };
+use sqlx::QueryBuilder;
 
 pub(crate) use self::rows::license;
 use crate::cells::{Cells, signed};
+use crate::dialect::Db;
 use crate::error::During;
 use crate::remembered::Generations;
 use crate::store::Store;
@@ -29,6 +31,9 @@ pub(crate) const ROWS_OF_PAGE: &str = "SELECT r.*, o.name AS organization_name F
 const REPOSITORIES: &str = "SELECT organization, id, group_id, full_path, name, visibility, lifecycle, ownership, fork, \
     default_branch, topics, created_at, last_activity_at, first_seen, gone_since, license_state, license_reason, \
     license_since FROM repositories WHERE organization = $1 ORDER BY id";
+
+/// How many paths are asked for in one query.
+const PATHS: usize = 500;
 
 #[async_trait]
 impl InventoryStore for Store {
@@ -90,6 +95,35 @@ impl InventoryStore for Store {
             .await
             .during("reading a repository")?;
         row.as_ref().map(rows::repository_row).transpose()
+    }
+
+    async fn paths(
+        &self,
+        organization: OrganizationId,
+        repositories: &[RepositoryId],
+    ) -> Result<Vec<(RepositoryId, Box<str>)>, StoreError> {
+        const STEP: &str = "reading the paths of repositories";
+        let mut paths = Vec::new();
+        for chunk in repositories.chunks(PATHS) {
+            let mut query = QueryBuilder::<Db>::new(
+                "SELECT id, full_path FROM repositories WHERE organization = ",
+            );
+            query.push_bind(organization.as_uuid());
+            query.push(" AND id IN (");
+            let mut ids = query.separated(", ");
+            for id in chunk {
+                ids.push_bind(signed(id.get()));
+            }
+            query.push(")");
+            let rows = query.build().fetch_all(self.reader()).await.during(STEP)?;
+            for row in rows {
+                let cells = Cells::new(&row, "repositories", &["id"]);
+                paths.push((cells.host_id("id")?, cells.text("full_path")?));
+            }
+        }
+        paths.sort_unstable_by_key(|(id, _)| *id);
+        paths.dedup_by_key(|(id, _)| *id);
+        Ok(paths)
     }
 
     async fn groups(

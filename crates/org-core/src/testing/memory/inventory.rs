@@ -358,6 +358,25 @@ impl InventoryStore for MemoryStore {
         }))
     }
 
+    async fn paths(
+        &self,
+        organization: OrganizationId,
+        repositories: &[RepositoryId],
+    ) -> Result<Vec<(RepositoryId, Box<str>)>, StoreError> {
+        Ok(self.read(|state| {
+            let known = state
+                .row(organization)
+                .map(|row| &row.inventory.repositories);
+            let wanted = known.into_iter().flatten().filter_map(|known| {
+                let repository = &known.repository;
+                repositories
+                    .contains(&repository.id)
+                    .then(|| (repository.id, repository.full_path.clone()))
+            });
+            wanted.collect()
+        }))
+    }
+
     async fn groups(
         &self,
         organization: OrganizationId,

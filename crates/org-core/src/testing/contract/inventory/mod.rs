@@ -16,7 +16,9 @@ use crate::license::{LicenseState, Reason};
 use crate::ports::{
     InventoryCounts, PresenceFilter, RepositoryFilter, RepositoryOrder, RepositoryRow,
 };
-use crate::testing::build::{group, group_id, noon, organization_id, parsed, repository, seat_key};
+use crate::testing::build::{
+    group, group_id, noon, organization_id, parsed, repository, repository_id, seat_key,
+};
 
 /// Runs the suite of the inventory; `make` is an expression for fresh [`Stores`].
 #[macro_export]
@@ -30,6 +32,7 @@ macro_rules! inventory_store_contract {
             organizations_do_not_mix,
             one_repository_is_the_same_as_in_the_inventory,
             one_group_is_the_same_as_in_the_inventory,
+            paths_are_those_of_what_was_ever_seen,
             repositories_are_in_the_order_of_paths_without_case,
             equal_paths_are_in_the_order_of_organizations,
             pages_have_each_repository_once,
@@ -294,6 +297,30 @@ pub async fn filters_by_presence(stores: Stores) {
         };
         assert_eq!(fitting(&stores, filter).await, expected, "{presence:?}");
     }
+}
+
+/// Those that are asked for, gone or not, of that organization alone, each once.
+pub async fn paths_are_those_of_what_was_ever_seen(stores: Stores) {
+    add(&stores, &[licensing(1, "Acme"), licensing(2, "Globex")]).await;
+    sync(&stores, 1, 1, projects(1..=3), Seats::Unlimited).await;
+    sync(&stores, 2, 2, projects(4..=5), Seats::Unlimited).await;
+    sync(&stores, 1, 3, projects([1, 3]), Seats::Unlimited).await;
+    let ids = [3, 2, 4, 9, 3].map(repository_id);
+    let paths = stores.inventory.paths(organization_id(1), &ids).await;
+    let paths = paths.expect("a store");
+    let known: Vec<u64> = paths.iter().map(|(id, _)| id.get()).collect();
+    assert_eq!(known, [2, 3]);
+    for (id, path) in paths {
+        let key = seat_key(1, id.get());
+        let row = stores.inventory.repository(key).await.expect("a store");
+        let row = row.expect("it was seen");
+        assert_eq!(path, row.known.repository.full_path);
+    }
+    let many: Vec<_> = (1..=1_200).map(repository_id).collect();
+    let paths = stores.inventory.paths(organization_id(2), &many).await;
+    assert_eq!(paths.expect("a store").len(), 2);
+    let none = stores.inventory.paths(organization_id(3), &many).await;
+    assert_eq!(none.expect("a store"), []);
 }
 
 /// Only those of one organization, with its name.
