@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::commands::secret;
 use crate::error::{CliError, Mistake, Result, flag};
 use crate::exit::Exit;
 
@@ -137,7 +136,6 @@ impl Remote {
         if !answer.is_success() {
             return Err(self.refused(&answer).into());
         }
-        warn_of_what_is_missing(&answer.body);
         serde_json::from_slice(&answer.body).map_err(|error| {
             CliError::new(
                 Exit::Unavailable,
@@ -177,27 +175,6 @@ fn is_under_way(answer: &Answer) -> bool {
     answer.status == 409
         && serde_json::from_slice::<Problem>(&answer.body)
             .is_ok_and(|problem| problem.code == "request_under_way")
-}
-
-/// What a server says of a list that is not complete.
-#[derive(Debug, Deserialize)]
-struct Incomplete {
-    unanswered: Vec<Unanswered>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Unanswered {
-    vault: String,
-    detail: String,
-}
-
-/// Tells which vaults did not answer the server. Nothing else has such a field, and whoever asks for rows alone would not see it.
-fn warn_of_what_is_missing(body: &[u8]) {
-    if let Ok(Incomplete { unanswered }) = serde_json::from_slice(body) {
-        for Unanswered { vault, detail } in unanswered {
-            secret::list::unanswered(&vault, &detail);
-        }
-    }
 }
 
 /// What a request that got no answer means here.

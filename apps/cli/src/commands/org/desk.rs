@@ -7,12 +7,13 @@ use runtime::remote::Verb;
 use serde::Deserialize;
 
 use crate::app::{self, Session};
-use crate::commands::remote::form_of;
+use crate::commands::remote::{form_of, secrets_of};
+use crate::commands::secret::list::unanswered;
 use crate::error::Result;
 use crate::output::Output;
 use crate::output::check::Check;
 use crate::progress::Line;
-use crate::remote::{Page, Remote};
+use crate::remote::Remote;
 
 /// Where the form is filled in.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +41,18 @@ impl Desk<'_> {
     pub(super) async fn saved_secrets(&self) -> Result<Vec<String>> {
         match self {
             Self::Here(session) => {
-                let rows = secrets::list(session.ports()).await?.into_iter();
-                let own = rows.filter(|row| row.facts.owner == SecretOwner::Person);
+                let (rows, silent) = secrets::list_if_any_answers(session.ports()).await?;
+                for (vault, error) in &silent {
+                    unanswered(vault.as_str(), &error.to_string());
+                }
+                let own = rows
+                    .into_iter()
+                    .filter(|row| row.facts.owner == SecretOwner::Person);
                 Ok(own.map(|row| row.facts.name.to_string()).collect())
             }
             Self::There(remote, _) => {
-                let page: Page<Listed> = remote.get(&["secrets"], &[]).await?;
-                let own = page.items.into_iter().filter(|row| row.owner == "person");
+                let all = secrets_of::<Listed>(remote).await?;
+                let own = all.into_iter().filter(|row| row.owner == "person");
                 Ok(own.map(|row| row.name).collect())
             }
         }

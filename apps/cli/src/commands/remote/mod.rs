@@ -23,6 +23,7 @@ use crate::output::organization::Organization;
 use crate::remote::{Page, Remote};
 
 pub(crate) use self::connecting::form_of;
+pub(crate) use self::secrets::all as secrets_of;
 
 /// How many rows are read at a time; the server gives no more.
 pub(super) const PAGE: u32 = 500;

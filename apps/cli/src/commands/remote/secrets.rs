@@ -3,6 +3,8 @@
 use org_core::secret::ExternalSecret;
 use runtime::remote::Verb;
 use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{PAGE, whole};
@@ -12,12 +14,16 @@ use crate::error::{CliError, Failure, Result};
 use crate::exit::Exit;
 use crate::output::secret::{Access, Relocation, Secret, Tested};
 use crate::prompt::{self, Answer};
-use crate::remote::{Page, Remote};
+use crate::remote::Remote;
 
 pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) -> Result {
     let shown: Secret = match command {
         secret::Command::List(_) => {
-            return whole::<Secret>(&app.output, remote, &["secrets"], &[]).await;
+            let mut list = app.output.list();
+            for secret in all::<Secret>(remote).await? {
+                list.push(secret);
+            }
+            return list.finish(&app.output, ("--after", None));
         }
         secret::Command::Show(args) => remote.get(&["secrets", &args.name], &[]).await?,
         secret::Command::Add(args) => {
@@ -74,13 +80,31 @@ pub(super) async fn run(command: secret::Command, app: &App, remote: &Remote) ->
     Ok(Exit::Ok)
 }
 
+/// All secrets of a server as far as its vaults answer; of the others a person is warned.
+pub(crate) async fn all<T: DeserializeOwned>(remote: &Remote) -> Result<Vec<T>> {
+    #[derive(Deserialize)]
+    struct Listed<T> {
+        items: Vec<T>,
+        unanswered: Vec<Unanswered>,
+    }
+    #[derive(Deserialize)]
+    struct Unanswered {
+        vault: String,
+        detail: String,
+    }
+    let listed: Listed<T> = remote.get(&["secrets"], &[]).await?;
+    for Unanswered { vault, detail } in listed.unanswered {
+        secret::list::unanswered(&vault, &detail);
+    }
+    Ok(listed.items)
+}
+
 async fn relocate(args: secret::relocate::Args, app: &App, remote: &Remote) -> Result {
     let names = if let Some(name) = args.name {
         vec![name]
     } else {
-        let all: Page<Secret> = remote.get(&["secrets"], &[]).await?;
-        all.items
-            .into_iter()
+        let all = all::<Secret>(remote).await?;
+        all.into_iter()
             .filter(|secret| secret.could_move_to(&args.to))
             .map(Secret::into_name)
             .collect()
